@@ -1,0 +1,280 @@
+#include "config/setting_table.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "config/setting_values.hpp"
+
+namespace hawser::config {
+namespace {
+
+using values::bind;
+using Type = SettingType;
+
+constexpr std::int64_t kDay = std::int64_t{24} * 3600 * 1000;
+constexpr std::int64_t kKiB = 1024;
+constexpr std::int64_t kTiB = std::int64_t{1} << 40;
+
+constexpr std::array<std::string_view, 2> kPing = {"upstream", "local"};
+constexpr std::array<std::string_view, 2> kInfo = {"last", "error"};
+constexpr std::array<std::string_view, 2> kReadiness = {"self", "upstream"};
+constexpr std::array<std::string_view, 5> kLevels = {"trace", "debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 3> kFormats = {"auto", "text", "json"};
+
+constexpr std::array kTable = {
+    bind<&Settings::listen, &Settings::Listen::urls>(
+        {.key = "listen.urls",
+         .type = Type::text_list,
+         .flag = "--listen",
+         .doc = "Where applications connect: tcp://host:port and unix:///path, any number of them. "
+                "Everybody who reaches a listener can use Redis through it.",
+         .example = "tcp://127.0.0.1:6380",
+         .check = values::check_listener}),
+    bind<&Settings::listen, &Settings::Listen::unix_mode>(
+        {.key = "listen.unix_mode",
+         .type = Type::permissions,
+         .doc = "Permissions of Unix sockets, in octal."}),
+
+    bind<&Settings::upstream, &Settings::Upstream::url>(
+        {.key = "upstream.url",
+         .flag = "--upstream",
+         .also_env = "HAWSER_UPSTREAM",
+         .doc = "The Redis server. redis://[user:password@]host[:port][/db], valkey:// or "
+                "unix:///path?db=n. Where it is not set, the environment's REDIS_URL is used, then "
+                "REDIS_HOST, REDIS_PORT, REDIS_PASSWORD and REDIS_DB, then the default.",
+         .example = "redis://127.0.0.1:6379",
+         .check = values::check_upstream}),
+    bind<&Settings::upstream, &Settings::Upstream::password_file>(
+        {.key = "upstream.password_file",
+         .doc = "A file whose first line is the password, if the URL has none. "
+                "Without it, $CREDENTIALS_DIRECTORY/upstream-password is used if it exists.",
+         .example = "/etc/hawser/upstream-password",
+         .check = values::check_file_name}),
+    bind<&Settings::upstream, &Settings::Upstream::assumed_version>(
+        {.key = "upstream.assumed_version",
+         .doc = "The version HELLO tells before the first contact with Redis.",
+         .check = values::check_version}),
+    bind<&Settings::upstream, &Settings::Upstream::instance>(
+        {.key = "upstream.instance",
+         .doc = "The second word of hawser's connection names in Redis' CLIENT LIST. "
+                "Where it is not set: host name and process.",
+         .example = "orders-1",
+         .check = values::check_instance}),
+
+    bind<&Settings::timeout, &Settings::Timeout::connect>(
+        {.key = "timeout.connect",
+         .type = Type::duration,
+         .doc = "Resolving, connecting and handshake of one attempt.",
+         .min = 1,
+         .max = kDay}),
+    bind<&Settings::timeout, &Settings::Timeout::command>(
+        {.key = "timeout.command",
+         .type = Type::duration,
+         .doc = "From a request being sent to its reply. At most timeout.total.",
+         .min = 1,
+         .max = kDay}),
+    bind<&Settings::timeout, &Settings::Timeout::total>(
+        {.key = "timeout.total",
+         .type = Type::duration,
+         .doc = "From a request's arrival to its answer, waiting included. "
+                "Most client libraries give up after 5s.",
+         .min = 1,
+         .max = kDay}),
+    bind<&Settings::timeout, &Settings::Timeout::script>(
+        {.key = "timeout.script",
+         .type = Type::duration,
+         .doc = "In place of command and total for scripts and functions.",
+         .min = 1,
+         .max = kDay}),
+
+    bind<&Settings::reconnect, &Settings::Reconnect::backoff_min>(
+        {.key = "reconnect.backoff_min",
+         .type = Type::duration,
+         .doc = "The first pause between attempts to connect. At most reconnect.backoff_max.",
+         .min = 1,
+         .max = kDay}),
+    bind<&Settings::reconnect, &Settings::Reconnect::backoff_max>(
+        {.key = "reconnect.backoff_max",
+         .type = Type::duration,
+         .doc = "The longest pause between attempts to connect.",
+         .min = 1,
+         .max = kDay}),
+
+    bind<&Settings::clients, &Settings::Clients::max>(
+        {.key = "clients.max",
+         .type = Type::count,
+         .doc = "Clients connected at the same time. "
+                "One more is answered with an error and closed.",
+         .min = 1,
+         .max = 1'000'000}),
+    bind<&Settings::clients, &Settings::Clients::pipeline>(
+        {.key = "clients.pipeline",
+         .type = Type::count,
+         .doc = "Requests of one client that are not yet answered. "
+                "At this many, hawser stops reading from it.",
+         .min = 1,
+         .max = 1'000'000'000}),
+    bind<&Settings::clients, &Settings::Clients::output_limit>(
+        {.key = "clients.output_limit",
+         .type = Type::size,
+         .doc = "Replies a client has left unread. A client over it is closed.",
+         .min = kKiB,
+         .max = kTiB}),
+    bind<&Settings::clients, &Settings::Clients::request_limit>(
+        {.key = "clients.request_limit",
+         .type = Type::size,
+         .doc = "One request with all its arguments.",
+         .min = kKiB,
+         .max = kTiB}),
+    bind<&Settings::clients, &Settings::Clients::stall>(
+        {.key = "clients.stall",
+         .type = Type::duration,
+         .doc = "How long a single reply over output_limit may wait for its reader.",
+         .min = 1,
+         .max = kDay}),
+
+    bind<&Settings::lanes, &Settings::Lanes::max_requests>(
+        {.key = "lanes.max_requests",
+         .type = Type::count,
+         .doc = "Requests waiting or in flight on one upstream connection.",
+         .min = 1,
+         .max = 1'000'000'000}),
+    bind<&Settings::lanes, &Settings::Lanes::max_bytes>({.key = "lanes.max_bytes",
+                                                         .type = Type::size,
+                                                         .doc = "The same in bytes.",
+                                                         .min = kKiB,
+                                                         .max = kTiB}),
+    bind<&Settings::lanes, &Settings::Lanes::large_request>(
+        {.key = "lanes.large_request",
+         .type = Type::size,
+         .doc = "Requests larger than this take an upstream connection of their own.",
+         .min = kKiB,
+         .max = kTiB}),
+
+    bind<&Settings::buffers, &Settings::Buffers::max_bytes>(
+        {.key = "buffers.max_bytes",
+         .type = Type::size,
+         .doc = "All buffers of the process together.",
+         .min = kKiB * kKiB,
+         .max = kTiB}),
+
+    bind<&Settings::pinned, &Settings::Pinned::max>(
+        {.key = "pinned.max",
+         .type = Type::count,
+         .doc = "Upstream connections that serve one client each (WATCH, MULTI, blocking and "
+                "subscribing clients).",
+         .min = 1,
+         .max = 100'000}),
+    bind<&Settings::pinned, &Settings::Pinned::wait>(
+        {.key = "pinned.wait",
+         .type = Type::duration,
+         .doc = "How long a request waits for such a connection.",
+         .min = 0,
+         .max = kDay}),
+    bind<&Settings::pinned, &Settings::Pinned::idle>({.key = "pinned.idle",
+                                                      .type = Type::duration,
+                                                      .doc = "A spare one is closed after so long.",
+                                                      .min = 0,
+                                                      .max = kDay}),
+
+    bind<&Settings::contexts, &Settings::Contexts::max>(
+        {.key = "contexts.max",
+         .type = Type::count,
+         .doc = "Combinations of user, database and RESP version in use at the same time. "
+                "Each has one shared upstream connection.",
+         .min = 1,
+         .max = 10'000}),
+    bind<&Settings::contexts, &Settings::Contexts::idle>(
+        {.key = "contexts.idle",
+         .type = Type::duration,
+         .doc = "The connection of a combination that nobody used is closed after so long.",
+         .min = 1,
+         .max = kDay}),
+
+    bind<&Settings::auth, &Settings::Auth::cache>(
+        {.key = "auth.cache",
+         .type = Type::duration,
+         .doc = "How long a password that Redis accepted need not be asked again.",
+         .min = 0,
+         .max = kDay}),
+
+    bind<&Settings::commands, &Settings::Commands::ping>(
+        {.key = "commands.ping",
+         .type = Type::choice,
+         .doc = "Who answers PING. upstream tells the truth about Redis, local about hawser only.",
+         .choices = kPing}),
+    bind<&Settings::commands, &Settings::Commands::info_when_down>(
+        {.key = "commands.info_when_down",
+         .type = Type::choice,
+         .doc = "What INFO gets while Redis is away: the last copy, or an error. "
+                "Some client libraries cannot start without INFO.",
+         .choices = kInfo}),
+
+    bind<&Settings::admin, &Settings::Admin::listen>(
+        {.key = "admin.listen",
+         .flag = "--admin",
+         .doc = "HOST:PORT for health and metrics over HTTP, or off.",
+         .check = values::check_admin}),
+
+    bind<&Settings::health, &Settings::Health::readiness>(
+        {.key = "health.readiness",
+         .type = Type::choice,
+         .doc = "What /readyz tells: whether hawser itself is ready, or also whether Redis is. "
+                "Readiness that follows Redis takes every replica out at once.",
+         .choices = kReadiness}),
+
+    bind<&Settings::log, &Settings::Log::level>({.key = "log.level",
+                                                 .type = Type::choice,
+                                                 .flag = "--log-level",
+                                                 .reloadable = true,
+                                                 .doc = "The least level that is logged.",
+                                                 .choices = kLevels}),
+    bind<&Settings::log, &Settings::Log::format>(
+        {.key = "log.format",
+         .type = Type::choice,
+         .flag = "--log-format",
+         .doc = "How log lines look. auto is text on a terminal and JSON otherwise.",
+         .choices = kFormats}),
+
+    bind<&Settings::drain, &Settings::Drain::min>(
+        {.key = "drain.min",
+         .type = Type::duration,
+         .doc = "After SIGTERM, new clients are still accepted for so long.",
+         .min = 0,
+         .max = kDay}),
+    bind<&Settings::drain, &Settings::Drain::max>(
+        {.key = "drain.max",
+         .type = Type::duration,
+         .doc = "Then hawser is gone within so long, finished or not.",
+         .min = 0,
+         .max = kDay}),
+};
+
+}  // namespace
+
+std::string Setting::env() const {
+  std::string name = "HAWSER_";
+  for (const char c : key) {
+    name += c == '.' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return name;
+}
+
+std::span<const Setting> setting_table() {
+  return kTable;
+}
+
+const Setting* find_setting(std::string_view key) {
+  const auto row = std::find_if(kTable.begin(), kTable.end(),
+                                [key](const Setting& setting) { return setting.key == key; });
+  return row == kTable.end() ? nullptr : &*row;
+}
+
+const Setting* find_setting_by_flag(std::string_view flag) {
+  const auto row = std::find_if(kTable.begin(), kTable.end(), [flag](const Setting& setting) {
+    return !flag.empty() && setting.flag == flag;
+  });
+  return row == kTable.end() ? nullptr : &*row;
+}
+
+}  // namespace hawser::config

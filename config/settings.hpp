@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace hawser::config {
+
+using Milliseconds = std::chrono::milliseconds;
+
+enum class PingMode : std::uint8_t { upstream, local };
+enum class InfoWhenDown : std::uint8_t { last, error };
+enum class Readiness : std::uint8_t { self, upstream };
+enum class LogLevelSetting : std::uint8_t { trace, debug, info, warn, error };
+enum class LogFormatSetting : std::uint8_t { automatic, text, json };
+
+/// Everything that can be configured, with its defaults. A plain value: it is filled by the
+/// sources (file, environment, flags) through the table in setting_table.hpp and then only read.
+struct Settings {
+  struct Listen {
+    std::vector<std::string> urls = {"tcp://127.0.0.1:6380"};
+    std::uint32_t unix_mode = 0660;  ///< Permission bits of Unix sockets.
+  } listen;
+
+  struct Upstream {
+    std::string url;            ///< Empty: not set by flag, environment or file.
+    std::string password_file;  ///< Its first line is the password, if the URL has none.
+    std::string assumed_version = "7.0.0";  ///< Told by HELLO before first contact.
+    std::string instance;  ///< In the names of upstream connections; empty: host name and process.
+  } upstream;
+
+  struct Timeout {
+    Milliseconds connect{2000};  ///< Resolve, connect and handshake of one attempt.
+    Milliseconds command{3000};  ///< From being sent to the reply.
+    Milliseconds total{4000};    ///< From arrival, queueing included.
+    Milliseconds script{10000};  ///< Instead of `command` and `total` for scripts and functions.
+  } timeout;
+
+  struct Reconnect {
+    Milliseconds backoff_min{50};
+    Milliseconds backoff_max{500};
+  } reconnect;
+
+  struct Clients {
+    std::uint64_t max = 10000;
+    std::uint64_t pipeline = 10000;  ///< Requests of one client not yet answered, at most.
+    std::uint64_t output_limit = std::uint64_t{128} << 20;  ///< Bytes of replies it left unread.
+    std::uint64_t request_limit = std::uint64_t{1} << 30;   ///< Bytes of one request.
+    Milliseconds stall{1000};  ///< How long one reply over output_limit may wait for its reader.
+  } clients;
+
+  struct Lanes {
+    std::uint64_t max_requests = 100000;                   ///< Queued or in flight, for each lane.
+    std::uint64_t max_bytes = std::uint64_t{256} << 20;    ///< The same in bytes.
+    std::uint64_t large_request = std::uint64_t{1} << 20;  ///< Bigger ones take a pinned lane.
+  } lanes;
+
+  struct Buffers {
+    std::uint64_t max_bytes = std::uint64_t{2} << 30;  ///< All buffers of the process together.
+  } buffers;
+
+  struct Pinned {
+    std::uint64_t max = 64;
+    Milliseconds wait{2000};   ///< Longest wait for a free one.
+    Milliseconds idle{10000};  ///< A spare one is closed after so long.
+  } pinned;
+
+  struct Contexts {
+    std::uint64_t max = 32;
+    Milliseconds idle{60000};  ///< A main lane nobody used for so long is closed.
+  } contexts;
+
+  struct Auth {
+    Milliseconds cache{60000};  ///< How long an accepted password need not be asked again.
+  } auth;
+
+  struct Commands {
+    PingMode ping = PingMode::upstream;
+    InfoWhenDown info_when_down = InfoWhenDown::last;
+  } commands;
+
+  struct Admin {
+    std::string listen = "127.0.0.1:9380";  ///< HTTP: health and metrics. "off": none.
+  } admin;
+
+  struct Health {
+    Readiness readiness = Readiness::self;
+  } health;
+
+  struct Log {
+    LogLevelSetting level = LogLevelSetting::info;
+    LogFormatSetting format = LogFormatSetting::automatic;
+  } log;
+
+  struct Drain {
+    Milliseconds min{0};      ///< Keep accepting so long after SIGTERM.
+    Milliseconds max{10000};  ///< Then be gone within so long.
+  } drain;
+};
+
+}  // namespace hawser::config

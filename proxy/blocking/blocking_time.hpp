@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+
+#include "proxy/traffic/request.hpp"
+
+namespace hawser {
+
+/// Whether the request may block its connection on purpose: BLPOP and its like, WAIT, XREAD with
+/// BLOCK. Pure.
+bool is_blocking(const Request& request);
+
+/// How long a blocking request may block by its own time-out argument; zero: for ever. Nothing if
+/// it is not a blocking one, or its time-out is not one that Redis takes.
+std::optional<Duration> blocking_time(const Request& request);
+
+/// When a blocking request sent at `now` has to be answered: its own time-out and `grace`, never
+/// for time-out 0. Nothing where blocking_time() gives nothing.
+std::optional<TimePoint> blocking_deadline(const Request& request, TimePoint now, Duration grace);
+
+/// Whether it is WAIT or WAITAOF, which ask about the writes of their own connection.
+bool is_wait(const Request& request);
+
+}  // namespace hawser

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "config/settings.hpp"
+#include "proxy/downstream/dispatcher.hpp"
+#include "proxy/downstream/reply_queue.hpp"
+#include "proxy/log.hpp"
+#include "proxy/runtime/loop.hpp"
+#include "proxy/runtime/stream_socket.hpp"
+#include "proxy/runtime/timer.hpp"
+
+namespace hawser {
+
+class ClientRegistry;
+
+/// What all client sessions share. Owned by Server.
+struct DownstreamParts {
+  Loop& loop;
+  Logger& log;
+  const config::Settings& settings;
+  const protocol::Limits limits;
+  DownstreamStats& stats;
+  Dispatcher& dispatcher;
+  ClientRegistry& registry;
+  protocol::RequestParser parser;  ///< For requests that arrive whole, by far the most.
+};
+
+/// One client's connection: reads requests, has them dispatched in order, writes replies. Kept
+/// alive by the registry until it is closed. An idle one holds no buffer.
+class ClientSession final : public Client,
+                            public SocketOwner,
+                            public TurnTask,
+                            public ReplyQueueOwner {
+ public:
+  ClientSession(DownstreamParts& parts, std::uint64_t id, int descriptor,
+                DownstreamStats::Listener& listener, std::string peer);
+  ~ClientSession() override;
+
+  void start();
+  /// Takes no more requests; closes at the next reply boundary (drain).
+  void drain();
+
+  const std::string& peer() const { return peer_; }
+  TimePoint connected_at() const { return connected_at_; }
+  TimePoint last_request() const { return last_request_; }
+  const protocol::Command* last_command() const { return last_command_; }
+
+  /// CLIENT REPLY: whether replies are sent, and `skip`: not to the next request.
+  enum class ReplyMode : std::uint8_t { on, off, skip };
+  ReplyMode reply_mode() const { return reply_mode_; }
+  void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
+  const std::string& library_name() const { return library_name_; }
+  const std::string& library_version() const { return library_version_; }
+  void set_library_name(std::string_view name) { library_name_ = name; }
+  void set_library_version(std::string_view version) { library_version_ = version; }
+  /// RESET: everything a client can set is as on a new connection.
+  void forget_state();
+
+  // Client
+  SlotHandle open_slot(const Request& request) override;
+  std::size_t unanswered() const override { return replies_->unanswered(); }
+  void pause() override { paused_ = true; }
+  void resume() override {
+    paused_ = false;
+    parts_.loop.at_turn_end(*this);
+  }
+  bool push(std::string_view bytes) override;
+  void close_after_replies() override;
+  void abort(std::string_view reason) override;
+
+  // SocketOwner, TurnTask, ReplyQueueOwner
+  void on_readable() override;
+  void on_writable() override;
+  void on_turn_end() override;
+  void on_replies_ready() override;
+  std::size_t write_through(std::string_view bytes) override;
+  void on_reply_broken() override { abort("a reply broke off"); }
+
+ private:
+  /// A request that has not arrived whole, or may not be dispatched yet, and what follows it.
+  struct Rest;
+
+  void read_scratch();
+  void read_rest();
+  bool make_room();
+  void advance();
+  std::size_t run(protocol::RequestParser& parser, std::string_view input, BlockPtr* block,
+                  TimePoint arrived);
+  void keep(std::string_view rest);
+  bool may_dispatch() const;
+  bool wants_input() const;
+  void read_on();
+  void on_peer_gone(bool may_still_read);
+  void refuse(Failure failure);
+  bool flush();
+  void check_output();
+  void close();
+
+  DownstreamParts& parts_;
+  StreamSocket socket_;
+  DownstreamStats::Listener& listener_;
+  SinkPtr<ReplyQueue> replies_;
+  std::unique_ptr<Rest> rest_;
+  std::unique_ptr<Timer> stall_timer_;
+  std::string peer_;
+  std::string library_name_;
+  std::string library_version_;
+  TimePoint connected_at_;
+  TimePoint last_request_;
+  const protocol::Command* last_command_ = nullptr;
+  std::size_t stalled_size_ = 0;
+  ReplyMode reply_mode_ = ReplyMode::on;
+  bool paused_ = false;   ///< A handler decides before the next request is dispatched.
+  bool held_ = false;     ///< The next request waits until all earlier ones are answered.
+  bool closing_ = false;  ///< No more requests; closes when all replies were written.
+  bool closed_ = false;
+  bool reading_ = false;  ///< A wait for readability is pending.
+  bool write_blocked_ = false;
+  bool processing_ = false;
+};
+
+}  // namespace hawser

@@ -1,0 +1,60 @@
+#include "proxy/downstream/dispatcher.hpp"
+
+namespace hawser {
+
+using protocol::Treatment;
+
+Dispatcher::Dispatcher(const Defaults& defaults) : defaults_(defaults) {
+  for (const protocol::Command& row : protocol::all_commands()) {
+    Handler* handler = &defaults_.forward;
+    switch (row.treatment) {
+      case Treatment::pinned:
+        handler = &defaults_.pinned;
+        break;
+      case Treatment::local:
+        handler = &defaults_.local;
+        break;
+      case Treatment::refused:
+        handler = &defaults_.refuse;
+        break;
+      case Treatment::shared:
+      case Treatment::intercepted:
+        break;
+    }
+    by_index_.push_back(handler);
+  }
+}
+
+void Dispatcher::route(std::string_view name, Handler& handler) {
+  for (const protocol::Command& row : protocol::all_commands()) {
+    if (row.name == name) by_index_[row.index] = &handler;
+  }
+}
+
+Taken Dispatcher::dispatch(Client& client, Request& request) {
+  return find(client, request).handle(client, request);
+}
+
+Handler& Dispatcher::find(Client& client, Request& request) {
+  const protocol::Command* row = protocol::find_command(request.arg(0));
+  bool unknown_subcommand = false;
+  if (row != nullptr && protocol::has_subcommands(*row) && request.argc() > 1) {
+    const protocol::Command* sub = protocol::find_subcommand(*row, request.arg(1));
+    unknown_subcommand = sub == nullptr;
+    if (sub != nullptr) row = sub;
+  }
+  request.command = row;
+  const bool refused = row != nullptr && row->treatment == Treatment::refused;
+  if (refused) return *by_index_[row->index];
+  if (client.own_handler() != nullptr) return *client.own_handler();
+  if (row == nullptr) return defaults_.pinned;
+  if (unknown_subcommand) {
+    // An unknown subcommand of CLIENT could change the state of a shared connection.
+    return row->name == "client" ? defaults_.local : defaults_.pinned;
+  }
+  // Redis refuses a wrong number of arguments before it looks at anything else, on any connection.
+  if (!row->accepts(request.argc())) return defaults_.forward;
+  return *by_index_[row->index];
+}
+
+}  // namespace hawser

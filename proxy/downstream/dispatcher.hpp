@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "proxy/traffic/handler.hpp"
+
+namespace hawser {
+
+/// Finds the one handler for each request by its row in the command table. Filled by Server at
+/// start, then only asked.
+class Dispatcher {
+ public:
+  struct Defaults {
+    Handler& forward;  ///< Treatment shared, and whatever Redis itself is to refuse.
+    Handler& pinned;   ///< Treatment pinned, and commands that are not in the table.
+    Handler& local;
+    Handler& refuse;
+  };
+  explicit Dispatcher(const Defaults& defaults);
+
+  /// Has `handler` take the command (or "container|subcommand") from now on.
+  /// REQUIRES: the table knows `name`.
+  void route(std::string_view name, Handler& handler);
+
+  /// Looks the request's command up (request.command is set) and hands it to its handler.
+  Taken dispatch(Client& client, Request& request);
+
+ private:
+  Handler& find(Client& client, Request& request);
+
+  Defaults defaults_;
+  std::vector<Handler*> by_index_;  ///< By Command::index.
+};
+
+}  // namespace hawser

@@ -1,0 +1,168 @@
+#include "proxy/downstream/local_commands.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "protocol/reply_writer.hpp"
+#include "proxy/downstream/client_session.hpp"
+#include "proxy/traffic/client_names.hpp"
+
+namespace hawser {
+
+namespace {
+
+constexpr std::string_view kOk = "+OK\r\n";
+
+bool is_word(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] + 32) : text[i];
+    if (c != lower[i]) return false;
+  }
+  return true;
+}
+
+std::int64_t seconds(Duration elapsed) {
+  return std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();
+}
+
+}  // namespace
+
+Taken LocalCommands::handle(Client& client, Request& request) {
+  auto& session = static_cast<ClientSession&>(client);
+  const std::string_view name = request.command->name;
+  std::string reply;
+  protocol::ReplyWriter writer(reply, client.context().resp);
+  if (name == "echo") {
+    writer.bulk(request.arg(1));
+  } else if (name == "ping") {
+    if (request.argc() > 1) {
+      writer.bulk(request.arg(1));
+    } else {
+      writer.simple("PONG");
+    }
+  } else if (name == "quit") {
+    client.open_slot(request).complete(kOk);
+    client.close_after_replies();
+    return Taken::yes;
+  } else if (name == "reset") {
+    if (client.unanswered() > 0) return Taken::later;
+    session.forget_state();
+    writer.simple("RESET");
+  } else {
+    client_command(session, request);
+    return Taken::yes;
+  }
+  client.open_slot(request).complete(reply);
+  return Taken::yes;
+}
+
+void LocalCommands::client_command(ClientSession& session, Request& request) {
+  const std::string_view name = request.command->name;
+  const std::string_view sub =
+      name.substr(std::min(name.size(), std::string_view("client|").size()));
+  std::string reply;
+  protocol::ReplyWriter writer(reply, session.context().resp);
+  if (sub.empty()) {  // Only the container is known.
+    writer.error("ERR unknown subcommand '" + std::string(request.arg(1).substr(0, 128)) +
+                 "'. Try CLIENT HELP.");
+  } else if (sub == "reply") {
+    client_reply(session, request);
+    return;
+  } else if (sub == "id") {
+    writer.integer(static_cast<std::int64_t>(session.id()));
+  } else if (sub == "getname") {
+    if (session.name().empty()) {
+      writer.null();
+    } else {
+      writer.bulk(session.name());
+    }
+  } else if (sub == "setname") {
+    if (is_valid_client_name(request.arg(2))) {
+      session.set_name(request.arg(2));
+      reply = kOk;
+    } else {
+      reply = kInvalidClientName;
+    }
+  } else if (sub == "setinfo") {
+    const bool is_name = is_word(request.arg(2), "lib-name");
+    if (!is_name && !is_word(request.arg(2), "lib-ver")) {
+      writer.error("ERR Unrecognized option '" + std::string(request.arg(2)) + "'");
+    } else if (!is_valid_client_name(request.arg(3))) {
+      writer.error("ERR " + std::string(is_name ? "lib-name" : "lib-ver") +
+                   " cannot contain spaces, newlines or special characters.");
+    } else {
+      if (is_name) {
+        session.set_library_name(request.arg(3));
+      } else {
+        session.set_library_version(request.arg(3));
+      }
+      reply = kOk;
+    }
+  } else if (sub == "info") {
+    writer.verbatim(describe(session) + "\n");
+  } else if (sub == "list") {
+    std::string list;
+    clients_.for_each([&](ClientSession& each) { list += describe(each) + "\n"; });
+    writer.verbatim(list);
+  } else if (sub == "no-evict" || sub == "no-touch") {
+    if (is_word(request.arg(2), "on") || is_word(request.arg(2), "off")) {
+      reply = kOk;
+    } else {
+      writer.error("ERR syntax error");
+    }
+  } else if (sub == "getredir") {
+    writer.integer(-1);
+  } else {  // trackinginfo, of a client that does not track
+    writer.map(3);
+    writer.bulk("flags");
+    writer.set(1);
+    writer.bulk("off");
+    writer.bulk("redirect");
+    writer.integer(-1);
+    writer.bulk("prefixes");
+    writer.array(0);
+  }
+  session.open_slot(request).complete(reply);
+}
+
+void LocalCommands::client_reply(ClientSession& session, Request& request) {
+  using Mode = ClientSession::ReplyMode;
+  const std::string_view mode = request.arg(2);
+  if (is_word(mode, "on")) {
+    session.set_reply_mode(Mode::on);
+    session.open_slot(request).complete(kOk);
+  } else if (is_word(mode, "off")) {
+    session.set_reply_mode(Mode::off);
+  } else if (is_word(mode, "skip")) {
+    if (session.reply_mode() == Mode::on) session.set_reply_mode(Mode::skip);
+  } else {
+    session.open_slot(request).complete("-ERR syntax error\r\n");
+  }
+}
+
+/// A line as in Redis' CLIENT LIST, with the fields that mean something here.
+std::string LocalCommands::describe(const ClientSession& session) const {
+  const TimePoint now = loop_.now();
+  const auto* command = session.last_command();
+  return "id=" + std::to_string(session.id()) + " addr=" + session.peer() +
+         " name=" + session.name() +
+         " age=" + std::to_string(seconds(now - session.connected_at())) +
+         " idle=" + std::to_string(seconds(now - session.last_request())) +
+         " flags=N db=" + std::to_string(session.context().database) +
+         " sub=0 psub=0 ssub=0 multi=-1 cmd=" +
+         (command != nullptr ? std::string(command->name) : "NULL") +
+         " resp=" + std::to_string(static_cast<int>(session.context().resp)) +
+         " lib-name=" + session.library_name() + " lib-ver=" + session.library_version();
+}
+
+Taken RefuseHandler::handle(Client& client, Request& request) {
+  if (request.command->name == "post" || request.command->name == "host:") {
+    client.abort("HTTP request on a Redis port");
+    return Taken::yes;
+  }
+  client.open_slot(request).fail(Failure::denied);
+  return Taken::yes;
+}
+
+}  // namespace hawser

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "config/settings.hpp"
+#include "proxy/downstream/client_registry.hpp"
+#include "proxy/runtime/loop.hpp"
+#include "proxy/traffic/handler.hpp"
+
+namespace hawser {
+
+/// Commands that hawser answers itself in every state: those about the client's connection, which
+/// ends at hawser.
+class LocalCommands final : public Handler {
+ public:
+  LocalCommands(ClientRegistry& clients, Loop& loop) : clients_(clients), loop_(loop) {}
+  Taken handle(Client& client, Request& request) override;
+
+ private:
+  void client_command(class ClientSession& session, Request& request);
+  void client_reply(class ClientSession& session, Request& request);
+  std::string describe(const class ClientSession& session) const;
+
+  ClientRegistry& clients_;
+  Loop& loop_;
+};
+
+/// Refuses what must not reach the upstream; closes a client that talks HTTP, as Redis does.
+class RefuseHandler final : public Handler {
+ public:
+  Taken handle(Client& client, Request& request) override;
+};
+
+}  // namespace hawser

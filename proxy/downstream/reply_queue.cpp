@@ -1,0 +1,115 @@
+#include "proxy/downstream/reply_queue.hpp"
+
+namespace hawser {
+
+ReplyQueue::ReplyQueue(ReplyQueueOwner& owner, DownstreamStats& stats, const TurnClock& clock,
+                       BlockPool& pool, std::size_t output_limit)
+    : owner_(&owner), stats_(stats), clock_(clock), output_limit_(output_limit), output_(pool) {}
+
+SlotHandle ReplyQueue::open(const Request& request, bool muted) {
+  const protocol::Command* command = request.command;
+  const auto number = static_cast<std::uint32_t>(front_ + slots_.size());
+  slots_.push(
+      {request.arrived,
+       {},
+       command != nullptr ? command->index : static_cast<std::uint16_t>(stats_.commands.size() - 1),
+       command != nullptr ? command->command_class : protocol::CommandClass::write,
+       muted,
+       false});
+  ++unanswered_;
+  return {*this, number};
+}
+
+void ReplyQueue::detach() {
+  owner_ = nullptr;
+  output_.clear();
+}
+
+void ReplyQueue::count(const Slot& slot) {
+  stats_.commands[slot.command].add();
+  stats_.duration[static_cast<std::size_t>(slot.command_class)].observe(clock_.now - slot.arrived);
+}
+
+void ReplyQueue::on_reply(std::uint32_t slot, Reply reply) {
+  if (!reply.bytes.empty() && reply.bytes.front() == '-') stats_.upstream_errors.add();
+  answer(slot, reply);
+}
+
+void ReplyQueue::on_failure(std::uint32_t slot, Failure failure, std::int64_t number) {
+  stats_.failures[static_cast<std::size_t>(failure)].add();
+  if (streaming_ && slot == front_) {
+    // Half of the reply is with the client: nothing can be said in its place.
+    streaming_ = false;
+    --unanswered_;
+    if (owner_ != nullptr) owner_->on_reply_broken();
+    return;
+  }
+  answer(slot, {failure_reply(failure, number)});
+}
+
+void ReplyQueue::answer(std::uint32_t number, Reply reply) {
+  --unanswered_;
+  if (owner_ == nullptr) return;
+  Slot& slot = slots_[number - front_];
+  count(slot);
+  if (number != front_) {
+    slot.early = reply.bytes;
+    slot.answered = true;
+    return;
+  }
+  release(slot, reply);
+  slots_.drop();
+  ++front_;
+  release_ready();
+  owner_->on_replies_ready();
+}
+
+void ReplyQueue::release(Slot& slot, Reply reply) {
+  if (slot.muted) return;
+  if (reply.bytes.size() < kWriteThrough) {
+    output_.append(reply.bytes);
+    return;
+  }
+  if (reply.block != nullptr) {
+    output_.append(std::move(*reply.block));
+    return;
+  }
+  output_.append(reply.bytes.substr(owner_->write_through(reply.bytes)));
+}
+
+void ReplyQueue::release_ready() {
+  while (!slots_.empty() && slots_.front().answered) {
+    const std::string early = std::move(slots_.front().early);
+    release(slots_.front(), {early});
+    slots_.drop();
+    ++front_;
+  }
+}
+
+std::size_t ReplyQueue::stream_threshold(std::uint32_t slot) const {
+  if (owner_ == nullptr) return BlockPool::kOrdinary;  // Swallowed as it comes.
+  return slot == front_ ? output_limit_ : 0;
+}
+
+bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last) {
+  if (owner_ == nullptr) {
+    if (last) --unanswered_;
+    return true;
+  }
+  streaming_ = true;
+  Slot& slot = slots_[number - front_];
+  if (!slot.muted && !part.empty()) output_.append(part.substr(owner_->write_through(part)));
+  if (last) {
+    streaming_ = false;
+    --unanswered_;
+    count(slot);
+    slots_.drop();
+    ++front_;
+    release_ready();
+  }
+  const std::size_t queued = output_.size();
+  owner_->on_replies_ready();
+  return queued <= output_limit_;
+}
+
+}  // namespace hawser

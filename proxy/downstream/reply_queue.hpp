@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proxy/downstream/downstream_stats.hpp"
+#include "proxy/runtime/byte_chain.hpp"
+#include "proxy/runtime/clock.hpp"
+#include "proxy/runtime/ring_queue.hpp"
+#include "proxy/traffic/request.hpp"
+#include "proxy/traffic/slot_handle.hpp"
+
+namespace hawser {
+
+/// Who owns a reply queue and writes what it has ready.
+class ReplyQueueOwner {
+ public:
+  /// There are bytes in output(), or there is none unanswered any more.
+  virtual void on_replies_ready() = 0;
+  /// Writes as much of output() and then of `bytes` as the client takes now; returns how many of
+  /// `bytes` were written. Spares a large reply being copied.
+  virtual std::size_t write_through(std::string_view bytes) = 0;
+  /// A part of a reply was handed on that can no longer be replaced, and the rest will not come.
+  virtual void on_reply_broken() = 0;
+
+ protected:
+  ~ReplyQueueOwner() = default;
+};
+
+/// One client's replies, in the order of its requests: a slot for each request, answered in any
+/// order, released from the front. Pure but for its owner. It outlives its client while requests
+/// are in flight for it: after detach() their replies are swallowed.
+class ReplyQueue final : public ReplySink {
+ public:
+  ReplyQueue(ReplyQueueOwner& owner, DownstreamStats& stats, const TurnClock& clock,
+             BlockPool& pool, std::size_t output_limit);
+
+  /// Takes the next place. `muted`: its reply is dropped when its turn comes (CLIENT REPLY).
+  SlotHandle open(const Request& request, bool muted);
+  /// Bytes that answer nothing, behind all replies already released.
+  void push(std::string_view bytes) { output_.append(bytes); }
+  /// The client is gone.
+  void detach();
+
+  std::size_t unanswered() const { return unanswered_; }
+  std::size_t size() const { return slots_.size(); }
+  /// What is to be written to the client.
+  ByteChain& output() { return output_; }
+  /// Whether a reply is being handed on in parts now.
+  bool is_streaming() const { return streaming_; }
+
+  void on_reply(std::uint32_t slot, Reply reply) override;
+  void on_failure(std::uint32_t slot, Failure failure, std::int64_t number) override;
+  std::size_t stream_threshold(std::uint32_t slot) const override;
+  bool on_part(std::uint32_t slot, std::string_view part, bool last) override;
+
+ private:
+  struct Slot {
+    TimePoint arrived;
+    std::string early;  ///< A reply that came before its turn.
+    std::uint16_t command;
+    protocol::CommandClass command_class;
+    bool muted;
+    bool answered;
+  };
+
+  void answer(std::uint32_t slot, Reply reply);
+  void release(Slot& slot, Reply reply);
+  void count(const Slot& slot);
+  void release_ready();
+
+  /// From this length on a reply is offered to the socket directly.
+  static constexpr std::size_t kWriteThrough = std::size_t{16} << 10;
+
+  ReplyQueueOwner* owner_;
+  DownstreamStats& stats_;
+  const TurnClock& clock_;
+  const std::size_t output_limit_;
+  RingQueue<Slot> slots_;
+  ByteChain output_;
+  std::uint32_t front_ = 0;  ///< Number of the slot at the front.
+  std::uint32_t unanswered_ = 0;
+  bool streaming_ = false;
+};
+
+}  // namespace hawser

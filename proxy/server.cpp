@@ -1,0 +1,295 @@
+#include "proxy/server.hpp"
+
+#include <sys/resource.h>
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+#include "proxy/admin/admin_server.hpp"
+#include "proxy/blocking/stream_read_handler.hpp"
+#include "proxy/downstream/client_registry.hpp"
+#include "proxy/downstream/listener.hpp"
+#include "proxy/downstream/local_commands.hpp"
+#include "proxy/log.hpp"
+#include "proxy/notify.hpp"
+#include "proxy/upstream/context_handler.hpp"
+#include "proxy/upstream/forward_handler.hpp"
+#include "proxy/upstream/info_handler.hpp"
+#include "proxy/upstream/pinned_handler.hpp"
+#include "proxy/upstream/upstream.hpp"
+
+#ifndef HAWSER_VERSION
+#define HAWSER_VERSION "unknown"
+#endif
+
+namespace hawser {
+
+namespace {
+
+/// Descriptors that are not clients: upstream connections, listeners, HTTP, log.
+constexpr std::uint64_t kReservedDescriptors = 256;
+constexpr auto kDrainCheck = std::chrono::milliseconds(10);
+
+/// Raises the limit of open files for so many clients, or returns how many it is enough for.
+std::uint64_t raise_descriptor_limit(std::uint64_t clients) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return clients;
+  const rlim_t wanted = clients + kReservedDescriptors;
+  if (limit.rlim_cur >= wanted) return clients;
+  rlimit raised = limit;
+  raised.rlim_cur = std::min<rlim_t>(wanted, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  if (limit.rlim_cur >= wanted) return clients;
+  return limit.rlim_cur > 2 * kReservedDescriptors ? limit.rlim_cur - kReservedDescriptors
+                                                   : limit.rlim_cur / 2;
+}
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+}  // namespace
+
+struct Server::Impl final : HealthView, LaneEvents {
+  Impl(const config::Settings& given, const config::RedisUrl& url,
+       std::vector<config::ListenUrl> listen_urls)
+      : settings(given),
+        upstream_url(url),
+        urls(std::move(listen_urls)),
+        log(static_cast<LogLevel>(settings.log.level), static_cast<LogFormat>(settings.log.format)),
+        upstream(loop, log, settings, url, HAWSER_VERSION),
+        pinned(upstream),
+        forward(upstream, pinned),
+        info(upstream),
+        context(upstream),
+        stream_read(forward, pinned),
+        local(registry, loop),
+        dispatcher({forward, pinned, local, refuse}),
+        parts{.loop = loop,
+              .log = log,
+              .settings = settings,
+              .limits = {},
+              .stats = downstream_stats,
+              .dispatcher = dispatcher,
+              .registry = registry,
+              .parser = protocol::RequestParser({})},
+        build("hawser", HAWSER_VERSION),
+        signals(loop.io(), SIGTERM, SIGINT, SIGHUP),
+        drain_timer(loop, [this] { drain_step(); }) {
+    for (const char* name : {"auth", "hello", "select"}) dispatcher.route(name, context);
+    dispatcher.route("info", info);
+    dispatcher.route("xread", stream_read);
+    dispatcher.route("xreadgroup", stream_read);
+    for (const char* name : {"script|kill", "function|kill"}) dispatcher.route(name, pinned);
+    if (settings.commands.ping == config::PingMode::local) dispatcher.route("ping", local);
+    downstream_stats.buffers = &loop.blocks().in_use();
+    upstream.add_listener(*this);
+  }
+
+  int run();
+  bool start_listeners();
+  void announce();
+  void wait_for_signal();
+  void on_signal(int number);
+  void begin_drain();
+  void drain_step();
+
+  // HealthView: called from the admin thread.
+  std::chrono::milliseconds heartbeat_age() const override { return loop.heartbeat_age(); }
+  bool listening() const override { return is_listening.load(std::memory_order_relaxed); }
+  bool draining() const override { return downstream_stats.draining.value() != 0; }
+  RedisHealth redis() const override;
+
+  // LaneEvents
+  void on_lane_open(const Context&) override {}
+  void on_lane_lost(const Context&) override {}
+  void on_push(const Context&, std::string_view) override {}
+
+  config::Settings settings;
+  const config::RedisUrl upstream_url;
+  const std::vector<config::ListenUrl> urls;
+  Logger log;
+  Loop loop;
+  DownstreamStats downstream_stats;
+  ClientRegistry registry;
+  Upstream upstream;
+  PinnedHandler pinned;
+  ForwardHandler forward;
+  InfoHandler info;
+  ContextHandler context;
+  StreamReadHandler stream_read;
+  LocalCommands local;
+  RefuseHandler refuse;
+  Dispatcher dispatcher;
+  DownstreamParts parts;
+  BuildStats build;
+  std::vector<std::unique_ptr<Listener>> listeners;
+  std::unique_ptr<AdminServer> admin;
+  boost::asio::signal_set signals;
+  Timer drain_timer;
+  TimePoint drain_deadline{};
+  TimePoint accept_until{};
+  bool refusing_new = false;
+  std::atomic<bool> is_listening{false};
+};
+
+HealthView::RedisHealth Server::Impl::redis() const {
+  const UpstreamStats& stats = upstream.figures();
+  const bool up = stats.up.value() > 0;
+  return {.main = up ? "connected" : "down",
+          .subscriber = "idle",
+          .publisher = "idle",
+          .circuit = "closed",
+          .latency_ms = -1,
+          .ok = up};
+}
+
+bool Server::Impl::start_listeners() {
+  for (const config::ListenUrl& url : urls) {
+    auto listener = std::make_unique<Listener>(parts, url, settings.listen.unix_mode);
+    const std::string problem = listener->start();
+    if (!problem.empty()) {
+      log.error("cannot start", {{"reason", problem}});
+      return false;
+    }
+    listeners.push_back(std::move(listener));
+  }
+  return true;
+}
+
+void Server::Impl::announce() {
+  std::string addresses;
+  std::string open_ports;
+  std::string redis_url;
+  for (const auto& listener : listeners) {
+    const config::ListenUrl& url = listener->url();
+    addresses += (addresses.empty() ? "" : " ") + url.text();
+    const bool is_unix = url.transport == config::ListenUrl::Transport::unix_socket;
+    if (redis_url.empty()) {
+      redis_url = is_unix
+                      ? url.text()
+                      : "redis://" + url.text().substr(6) + "/" + std::to_string(upstream_url.db);
+    }
+    if (!is_unix) open_ports += (open_ports.empty() ? "" : " ") + url.text();
+  }
+  log.info("hawser " HAWSER_VERSION " is ready", {{"version", HAWSER_VERSION},
+                                                  {"listen", addresses},
+                                                  {"upstream", upstream_url.redacted()},
+                                                  {"admin", settings.admin.listen},
+                                                  {"redis_url", redis_url}});
+  for (const auto& listener : listeners) {
+    const config::ListenUrl& url = listener->url();
+    if (url.transport == config::ListenUrl::Transport::unix_socket) {
+      log.info("clients of the Unix socket",
+               {{"redis_url", "unix://" + url.path}, {"ioredis", url.path}});
+    }
+  }
+  if (!open_ports.empty()) {
+    const bool only_loopback = std::all_of(urls.begin(), urls.end(), [](const auto& url) {
+      return url.transport == config::ListenUrl::Transport::unix_socket || is_loopback(url.host);
+    });
+    log.warn(only_loopback ? "the TCP port is open to every user of this machine"
+                           : "the TCP port is open to the network, unencrypted",
+             {{"listen", open_ports}});
+  }
+}
+
+int Server::Impl::run() {
+  const std::uint64_t possible = raise_descriptor_limit(settings.clients.max);
+  if (possible < settings.clients.max) {
+    log.warn("clients.max lowered: the limit of open files allows no more",
+             {{"clients_max", possible}, {"configured", settings.clients.max}});
+    settings.clients.max = possible;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  if (!start_listeners()) return 1;
+  if (settings.admin.listen != "off") {
+    admin = std::make_unique<AdminServer>(
+        settings.admin.listen, *this,
+        std::vector<const StatsSource*>{&build, &downstream_stats, &upstream.figures()}, log,
+        settings.health.readiness == config::Readiness::upstream);
+    if (const auto problem = admin->start()) {
+      log.error("cannot start the admin listener", {{"reason", *problem}});
+      return 1;
+    }
+  }
+  upstream.start();
+  is_listening.store(true, std::memory_order_relaxed);
+  announce();
+  notify_supervisor("READY=1");
+  wait_for_signal();
+  loop.run();
+  is_listening.store(false, std::memory_order_relaxed);
+  listeners.clear();
+  registry.for_each([](ClientSession& session) { session.abort("hawser ends"); });
+  upstream.close();
+  if (admin != nullptr) admin->stop();
+  log.info("hawser has ended");
+  return 0;
+}
+
+void Server::Impl::wait_for_signal() {
+  signals.async_wait([this](const boost::system::error_code& error, int number) {
+    if (error) return;
+    loop.enter_turn();
+    on_signal(number);
+    wait_for_signal();
+  });
+}
+
+void Server::Impl::on_signal(int number) {
+  if (number == SIGHUP) {
+    log.warn("reloading the configuration is not available; restart to change it");
+    return;
+  }
+  if (draining()) {
+    log.warn("second signal: ending at once", {{"clients", registry.size()}});
+    loop.stop();
+    return;
+  }
+  begin_drain();
+}
+
+void Server::Impl::begin_drain() {
+  log.info("draining", {{"clients", registry.size()}});
+  notify_supervisor("STOPPING=1");
+  downstream_stats.draining.set(1);
+  accept_until = loop.now() + settings.drain.min;
+  drain_deadline = accept_until + settings.drain.max;
+  drain_step();
+}
+
+/// Until nobody is left: keep accepting for drain.min, then only finish what is in flight.
+void Server::Impl::drain_step() {
+  const TimePoint now = loop.now();
+  if (now >= accept_until && !refusing_new) {
+    refusing_new = true;
+    for (const auto& listener : listeners) listener->stop();
+    registry.for_each([](ClientSession& session) { session.drain(); });
+  }
+  if (refusing_new && (registry.size() == 0 || now >= drain_deadline)) {
+    if (registry.size() > 0) log.warn("drain.max is over", {{"clients", registry.size()}});
+    loop.stop();
+    return;
+  }
+  drain_timer.set(now + kDrainCheck);
+}
+
+Server::Server(const config::Settings& settings, const config::RedisUrl& upstream,
+               std::vector<config::ListenUrl> listen)
+    : impl_(std::make_unique<Impl>(settings, upstream, std::move(listen))) {}
+
+Server::~Server() = default;
+
+int Server::run() {
+  return impl_->run();
+}
+
+int run_server(const config::Settings& settings, const config::RedisUrl& upstream,
+               std::vector<config::ListenUrl> listen) {
+  return Server(settings, upstream, std::move(listen)).run();
+}
+
+}  // namespace hawser

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "config/redis_url.hpp"
+#include "config/settings.hpp"
+
+namespace hawser {
+
+/// Everything a running hawser consists of, wired together, from start to drained end. Nothing in
+/// the process is global: several could run side by side. Owned by main.
+class Server {
+ public:
+  Server(const config::Settings& settings, const config::RedisUrl& upstream,
+         std::vector<config::ListenUrl> listen);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Listens, serves until a signal ends it, drains; returns the exit code.
+  int run();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Runs one Server; the exit code is 0 after an orderly end, 1 if it could not start.
+int run_server(const config::Settings& settings, const config::RedisUrl& upstream,
+               std::vector<config::ListenUrl> listen);
+
+}  // namespace hawser

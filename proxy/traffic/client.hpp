@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/traffic/context.hpp"
+#include "proxy/traffic/slot_handle.hpp"
+
+namespace hawser {
+
+class Handler;
+struct Request;
+
+/// What handlers may know and do of a client. Implemented by ClientSession, which owns it; lives as
+/// long as the connection, or as somebody holds it. Data thread only.
+class Client : public std::enable_shared_from_this<Client> {
+ public:
+  virtual ~Client() = default;
+
+  std::uint64_t id() const { return id_; }
+  const Context& context() const { return context_; }
+  /// Changed on the answer that allows it, never on dispatch.
+  void set_context(const Context& context) { context_ = context; }
+
+  const std::string& name() const { return name_; }
+  void set_name(std::string_view name) { name_ = name; }
+
+  /// Takes the next place in the client's order of replies.
+  virtual SlotHandle open_slot(const Request& request) = 0;
+  /// Requests that have a slot and no answer yet.
+  virtual std::size_t unanswered() const = 0;
+  /// No further request of this client is dispatched until resume(): the one just taken decides
+  /// how the next ones are to be understood.
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  /// Bytes that answer no request (a published message, MONITOR's lines), behind what is owed now.
+  /// Returns whether there is room for more.
+  virtual bool push(std::string_view bytes) = 0;
+  /// Takes no more requests and closes once all replies owed were written.
+  virtual void close_after_replies() = 0;
+  /// Closes at once.
+  virtual void abort(std::string_view reason) = 0;
+
+  /// Where its unanswered requests are (a lane, compared by address only): the next ones go there
+  /// too, or wait until it has none. That is what keeps one client's requests in order.
+  bool may_go_to(const void* lane) const { return unanswered() == 0 || route_ == lane; }
+  void set_route(const void* lane) { route_ = lane; }
+
+  /// While set, every request of this client but the refused ones goes to it. Its end, with the
+  /// client or by being replaced, gives back what it holds.
+  const std::shared_ptr<Handler>& own_handler() const { return own_handler_; }
+  void set_own_handler(std::shared_ptr<Handler> handler) { own_handler_ = std::move(handler); }
+
+ protected:
+  explicit Client(std::uint64_t id) : id_(id) {}
+
+ private:
+  const std::uint64_t id_;
+  Context context_;
+  const void* route_ = nullptr;
+  std::string name_;
+  std::shared_ptr<Handler> own_handler_;
+};
+
+}  // namespace hawser

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "protocol/command_table.hpp"
+#include "protocol/request_parser.hpp"
+#include "proxy/runtime/block.hpp"
+#include "proxy/runtime/clock.hpp"
+
+namespace hawser {
+
+/// One complete command of a client: views into its input, valid only while it is being handled.
+struct Request {
+  std::string_view raw;  ///< As received.
+  const char* base = nullptr;
+  std::span<const protocol::ArgSpan> args;
+  bool canonical = true;  ///< raw can be sent upstream as it is.
+  /// Its row, the subcommand's if it has one; nullptr if the table does not know the command.
+  const protocol::Command* command = nullptr;
+  TimePoint arrived{};
+  /// The block that holds exactly `raw`, if a large request came in one of its own: a lane may
+  /// take it over instead of copying. Else nullptr.
+  BlockPtr* block = nullptr;
+
+  std::size_t argc() const { return args.size(); }
+  std::string_view arg(std::size_t i) const { return {base + args[i].offset, args[i].size}; }
+
+  /// The bytes to send upstream: raw, or an encoding made anew in `scratch`.
+  std::string_view wire(std::string& scratch) const;
+};
+
+}  // namespace hawser

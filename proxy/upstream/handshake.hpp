@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/traffic/context.hpp"
+
+namespace hawser {
+
+/// What a new upstream connection has to be told before it carries requests.
+struct HandshakePlan {
+  RespVersion resp = RespVersion::resp2;
+  std::string user;
+  std::string password;
+  std::uint32_t database = 0;
+  std::string name;     ///< For CLIENT SETNAME.
+  std::string version;  ///< Of hawser, for CLIENT SETINFO.
+  /// Lost predecessors, by client id: killed first, since what they left unread in their sockets
+  /// would otherwise run after newer requests.
+  std::vector<std::uint64_t> predecessors;
+};
+
+/// What a finished handshake has learned.
+struct HandshakeResult {
+  std::string server_version;   ///< Empty if the server does not tell.
+  std::uint64_t client_id = 0;  ///< Of this connection; 0 if the user may not know it.
+  bool predecessors_killed = true;
+};
+
+/// The conversation that opens a lane, as a pure machine: bytes() is written, each reply is given
+/// to on_reply(). All questions go out in one write. A server without HELLO (before Redis 6) is
+/// asked again with AUTH, for RESP2.
+class Handshake {
+ public:
+  enum class Step : std::uint8_t {
+    more,    ///< Wait for the next reply.
+    write,   ///< bytes() holds new bytes to write.
+    done,    ///< result() is valid; the lane may carry requests.
+    failed,  ///< error() is the server's error reply.
+  };
+
+  explicit Handshake(HandshakePlan plan);
+
+  const std::string& bytes() const { return bytes_; }
+  Step on_reply(std::string_view reply);
+
+  const HandshakeResult& result() const { return result_; }
+  /// The error reply as it came, '-' and line end included.
+  const std::string& error() const { return error_; }
+  /// Whether what failed was the choice of the database, and nothing before it.
+  bool failed_at_select() const { return failed_at_select_; }
+
+ private:
+  enum class Question : std::uint8_t { hello, auth, select, name, optional, id, kill };
+
+  void ask(Question question, const std::vector<std::string_view>& words);
+  void ask_after_login();
+
+  HandshakePlan plan_;
+  std::string bytes_;
+  std::vector<Question> asked_;
+  std::size_t answered_ = 0;
+  HandshakeResult result_;
+  std::string error_;
+  bool failed_at_select_ = false;
+};
+
+/// The string or integer that follows `field` in a HELLO reply (map or flat array), or nothing.
+std::optional<std::string> hello_field(std::string_view reply, std::string_view field);
+
+}  // namespace hawser

@@ -1,0 +1,390 @@
+#include "proxy/upstream/lane.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace hawser {
+
+namespace {
+
+/// Most pieces of one write.
+constexpr int kPieces = 64;
+/// How often a reply held up by a slow reader is looked at again.
+constexpr auto kRoomInterval = std::chrono::milliseconds(2);
+
+}  // namespace
+
+Lane::Lane(const Parts& parts, LaneOwner& owner)
+    : loop_(parts.loop),
+      stats_(parts.stats),
+      role_(parts.role),
+      silence_(parts.silence),
+      owner_(&owner),
+      reader_(parts.limits, loop_.blocks(), loop_.scratch(), Loop::kScratchBytes),
+      buffer_(loop_.blocks()),
+      timer_(loop_, [this] { on_deadline(); }),
+      room_timer_(loop_, [this] { wait_for_room(); }) {}
+
+Lane::~Lane() {
+  loop_.withdraw(*this);
+}
+
+void Lane::open(const Endpoint& endpoint, HandshakePlan plan, TimePoint deadline) {
+  handshake_ = std::make_unique<Handshake>(std::move(plan));
+  timer_.set(deadline);
+  connector_ = std::make_unique<Connector>(
+      loop_, endpoint, deadline, [this](ConnectResult result) { on_connected(std::move(result)); });
+}
+
+void Lane::on_connected(ConnectResult result) {
+  if (result.descriptor < 0) {
+    end(LaneEnd::Kind::connect_failed, std::move(result.error));
+    return;
+  }
+  state_ = State::handshake;
+  stats_.connections[static_cast<std::size_t>(role_)].add(1);
+  socket_ = std::make_unique<StreamSocket>(loop_, result.descriptor);
+  socket_->wait_readable(shared_from_this());
+  buffer_.append(handshake_->bytes());
+  loop_.at_turn_end(*this);
+}
+
+void Lane::on_handshake_reply(std::string_view reply) {
+  switch (handshake_->on_reply(reply)) {
+    case Handshake::Step::more:
+      return;
+    case Handshake::Step::write:
+      buffer_.append(handshake_->bytes());
+      loop_.at_turn_end(*this);
+      return;
+    case Handshake::Step::failed:
+      handshake_error_ = handshake_->error();
+      at_select_ = handshake_->failed_at_select();
+      end(LaneEnd::Kind::handshake_failed, "rejected");
+      return;
+    case Handshake::Step::done:
+      break;
+  }
+  const HandshakeResult result = handshake_->result();
+  handshake_.reset();
+  buffer_.clear();
+  timer_.cancel();
+  client_id_ = result.client_id;
+  last_used_ = loop_.now();
+  state_ = State::open;
+  owner_->on_lane_open(*this, result);
+}
+
+void Lane::push_entry(Entry entry) {
+  if (entry.deadline != TimePoint::max()) timer_.set_no_later_than(entry.deadline);
+  stats_.in_flight.add(1);
+  entries_.push(std::move(entry));
+}
+
+void Lane::submit(Submission submission) {
+  submit_block(std::move(submission), 1, 0);
+}
+
+void Lane::submit_block(Submission submission, std::size_t requests, std::size_t taken,
+                        int element) {
+  // The bytes of the whole block are accounted to its last request, so that the log keeps the
+  // block together until it is answered.
+  for (std::size_t i = 0; i < requests; ++i) {
+    const bool mine = i == taken;
+    push_entry({mine ? std::move(submission.slot) : SlotHandle(), loop_.now(), submission.deadline,
+                i + 1 == requests ? submission.bytes.size() : 0, mine ? element : -1,
+                submission.command_class});
+  }
+  if (submission.block != nullptr) {
+    buffer_.append(std::move(*submission.block));
+  } else {
+    buffer_.append(submission.bytes);
+  }
+  last_used_ = loop_.now();
+  if (!writing_blocked_) loop_.at_turn_end(*this);
+}
+
+void Lane::become_pipe(ReplySink& sink) {
+  pipe_ = SlotHandle(sink, 0);
+}
+
+void Lane::pipe(std::string_view bytes) {
+  buffer_.append(bytes);
+  if (!writing_blocked_) loop_.at_turn_end(*this);
+}
+
+void Lane::on_turn_end() {
+  if (state_ == State::handshake || state_ == State::open) write();
+}
+
+void Lane::on_writable() {
+  writing_blocked_ = false;
+  write();
+}
+
+void Lane::write() {
+  while (buffer_.unsent() > 0) {
+    std::array<iovec, kPieces> pieces;
+    const int count = buffer_.describe_unsent(pieces.data(), kPieces);
+    const std::size_t unsent = buffer_.unsent();
+    const IoResult result = socket_->send(pieces.data(), count);
+    if (result.status == IoResult::Status::failed) {
+      end(LaneEnd::Kind::lost, errno_name(result.error));
+      return;
+    }
+    if (result.status == IoResult::Status::blocked) {
+      writing_blocked_ = true;
+      socket_->wait_writable(shared_from_this());
+      return;
+    }
+    stats_.sent_bytes.add(result.bytes);
+    buffer_.written(result.bytes);
+    // A pipe has no replies to wait for: what is written is done with.
+    if (pipe_) buffer_.answered(result.bytes);
+    if (result.bytes == unsent) return;
+  }
+}
+
+void Lane::on_readable() {
+  const auto self = shared_from_this();
+  const ReplyReader::Space space = reader_.prepare();
+  const IoResult result = socket_->receive(space.data, space.room);
+  switch (result.status) {
+    case IoResult::Status::ok:
+      break;
+    case IoResult::Status::blocked:
+      reader_.commit(0);
+      (void)reader_.next(0);
+      socket_->wait_readable(self);
+      return;
+    case IoResult::Status::ended:
+      end(LaneEnd::Kind::lost, "closed by the upstream");
+      return;
+    case IoResult::Status::failed:
+      end(LaneEnd::Kind::lost, errno_name(result.error));
+      return;
+  }
+  stats_.received_bytes.add(result.bytes);
+  last_received_ = loop_.now();
+  if (pipe_) {
+    if (!pipe_.stream({space.data, result.bytes}, false)) {
+      pause_reading();
+      return;
+    }
+    socket_->wait_readable(self);
+    return;
+  }
+  reader_.commit(result.bytes);
+  if (!drain_replies()) return;
+  if (room_timer_.is_set()) return;
+  socket_->wait_readable(self);
+  if (state_ == State::open && entries_.empty()) owner_->on_lane_drained(*this);
+}
+
+/// Returns false if the lane ended.
+bool Lane::drain_replies() {
+  while (true) {
+    if (reader_.between_replies() && !entries_.empty() && entries_.front().element >= 0) {
+      reader_.want_elements();
+    }
+    switch (reader_.next(stream_above())) {
+      case ReplyReader::Event::need_more:
+        return true;
+      case ReplyReader::Event::error:
+        stats_.protocol_errors.add();
+        end(LaneEnd::Kind::protocol_error, "malformed reply");
+        return false;
+      case ReplyReader::Event::push:
+        if (state_ == State::open) owner_->on_lane_push(*this, reader_.reply().bytes);
+        break;
+      case ReplyReader::Event::reply:
+        on_reply(reader_.reply());
+        break;
+      case ReplyReader::Event::part:
+        if (!on_part(reader_.part(), false)) pause_reading();
+        break;
+      case ReplyReader::Event::last_part:
+        on_part(reader_.part(), true);
+        break;
+    }
+    if (state_ == State::ended) return false;
+  }
+}
+
+void Lane::on_reply(Reply reply) {
+  if (state_ == State::handshake) {
+    on_handshake_reply(reply.bytes);
+    return;
+  }
+  if (entries_.empty()) {
+    stats_.protocol_errors.add();
+    end(LaneEnd::Kind::protocol_error, "reply without a request");
+    return;
+  }
+  Entry& front = entries_.front();
+  if (buffer_.written_unanswered() < front.bytes) {
+    // Answered before it was wholly sent: an error about a request Redis will not read on. Whose
+    // bytes follow is not certain any more.
+    stats_.protocol_errors.add();
+    end(LaneEnd::Kind::protocol_error, "reply before the request was sent");
+    return;
+  }
+  SlotHandle slot = std::move(front.slot);
+  const int element = front.element;
+  finish_front();
+  if (!slot) {
+    stats_.swallowed_replies.add();
+  } else if (element >= 0) {
+    take_element(std::move(slot), reply, element);
+  } else {
+    slot.complete(reply);
+  }
+}
+
+void Lane::finish_front() {
+  const Entry& front = entries_.front();
+  stats_.duration[static_cast<std::size_t>(front.command_class)].observe(loop_.now() -
+                                                                         front.submitted);
+  stats_.in_flight.add(-1);
+  buffer_.answered(front.bytes);
+  entries_.drop();
+}
+
+void Lane::take_element(SlotHandle slot, Reply reply, int element) {
+  const auto& offsets = reader_.element_offsets();
+  const auto i = static_cast<std::size_t>(element);
+  if (i + 1 < offsets.size()) {
+    slot.complete(reply.bytes.substr(offsets[i], offsets[i + 1] - offsets[i]));
+  } else {
+    slot.complete(reply.bytes);
+  }
+}
+
+/// Above which length the reply that comes now is handed on in parts.
+std::size_t Lane::stream_above() {
+  if (state_ != State::open || entries_.empty()) return 0;
+  Entry& front = entries_.front();
+  if (front.element >= 0) return 0;
+  // A reply nobody waits for is swallowed as it comes.
+  return front.slot ? front.slot.stream_threshold() : BlockPool::kOrdinary;
+}
+
+bool Lane::on_part(std::string_view part, bool last) {
+  if (!last) {
+    Entry& front = entries_.front();
+    return !front.slot || front.slot.stream(part, false);
+  }
+  SlotHandle slot = std::move(entries_.front().slot);
+  finish_front();
+  if (slot) {
+    slot.stream(part, true);
+  } else {
+    stats_.swallowed_replies.add();
+  }
+  return true;
+}
+
+/// A client reads a reply longer than its output limit too slowly: the lane waits for it, for as
+/// long as the client is given (it is cut after clients.stall without progress).
+void Lane::pause_reading() {
+  room_timer_.set(loop_.now() + kRoomInterval);
+}
+
+void Lane::wait_for_room() {
+  const bool room =
+      pipe_ ? pipe_.stream({}, false)
+            : entries_.empty() || !entries_.front().slot || entries_.front().slot.stream({}, false);
+  if (state_ == State::ended) return;
+  if (!room) {
+    pause_reading();
+    return;
+  }
+  socket_->wait_readable(shared_from_this());
+}
+
+void Lane::on_deadline() {
+  const auto self = shared_from_this();
+  if (state_ != State::open) {
+    end(state_ == State::connecting ? LaneEnd::Kind::connect_failed : LaneEnd::Kind::silent,
+        "ETIMEDOUT");
+    return;
+  }
+  const TimePoint now = loop_.now();
+  TimePoint earliest = TimePoint::max();
+  for (std::size_t i = 0; i < entries_.size() && state_ == State::open; ++i) {
+    Entry& entry = entries_[i];
+    if (entry.slot && entry.deadline <= now) {
+      SlotHandle slot = std::move(entry.slot);
+      slot.fail(Failure::timeout, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                      entry.deadline - entry.submitted)
+                                      .count());
+    } else if (entry.slot) {
+      earliest = std::min(earliest, entry.deadline);
+    }
+  }
+  if (state_ != State::open) return;
+  if (earliest != TimePoint::max()) timer_.set(earliest);
+  // The oldest request is overdue and nothing came for as long: the peer hangs, or is gone.
+  if (!entries_.empty() && !entries_.front().slot && entries_.front().deadline <= now &&
+      now - std::max(last_received_, entries_.front().submitted) >= silence_) {
+    end(LaneEnd::Kind::silent, "no reply in time");
+  }
+}
+
+void Lane::close() {
+  const auto self = shared_from_this();
+  end(LaneEnd::Kind::closed, "closed");
+}
+
+void Lane::end(LaneEnd::Kind kind, std::string reason) {
+  if (state_ == State::ended) return;
+  const auto self = shared_from_this();
+  LaneEnd result;
+  result.kind = kind;
+  result.reason = std::move(reason);
+  result.reply = std::move(handshake_error_);
+  result.at_select = at_select_;
+  result.client_id = client_id_;
+  if (state_ != State::connecting) stats_.connections[static_cast<std::size_t>(role_)].add(-1);
+  const bool was_open = state_ == State::open;
+  result.was_open = was_open;
+  state_ = State::ended;
+  timer_.cancel();
+  room_timer_.cancel();
+  connector_.reset();
+  if (socket_ != nullptr) socket_->close();
+  loop_.withdraw(*this);
+
+  const std::size_t written = was_open ? buffer_.written_unanswered() : 0;
+  std::size_t offset = 0;
+  std::vector<SlotHandle> lost;
+  std::vector<SlotHandle> not_sent;
+  while (!entries_.empty()) {
+    // A block's bytes stand at its last entry; of an ordinary request there is just that one.
+    std::vector<Entry> block;
+    do {
+      block.push_back(entries_.pop());
+      stats_.in_flight.add(-1);
+    } while (block.back().bytes == 0 && !entries_.empty());
+    Entry& last = block.back();
+    // A request of which no byte was written was not executed; every other one may have been.
+    const bool sent = offset < written;
+    result.left_unanswered |= sent;
+    if (!sent && block.size() == 1 && last.slot) {
+      result.unsent.push_back({buffer_.copy(offset, last.bytes), std::move(last.slot),
+                               last.deadline, last.submitted, last.command_class});
+    }
+    for (Entry& entry : block) {
+      if (entry.slot) (sent ? lost : not_sent).push_back(std::move(entry.slot));
+    }
+    offset += last.bytes;
+  }
+  buffer_.clear();
+  // The owner puts the unsent ones back in line before any client hears of the loss and goes on.
+  owner_->on_lane_end(*this, std::move(result));
+  for (SlotHandle& slot : lost) slot.fail(Failure::lost);
+  for (SlotHandle& slot : not_sent) slot.fail(Failure::down);
+  if (pipe_) pipe_.fail(Failure::lost);
+}
+
+}  // namespace hawser

@@ -1,0 +1,175 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/limits.hpp"
+#include "proxy/runtime/connector.hpp"
+#include "proxy/runtime/loop.hpp"
+#include "proxy/runtime/ring_queue.hpp"
+#include "proxy/runtime/stream_socket.hpp"
+#include "proxy/runtime/timer.hpp"
+#include "proxy/traffic/slot_handle.hpp"
+#include "proxy/upstream/handshake.hpp"
+#include "proxy/upstream/lane_buffer.hpp"
+#include "proxy/upstream/reply_reader.hpp"
+#include "proxy/upstream/upstream_stats.hpp"
+
+namespace hawser {
+
+class Lane;
+
+/// One request on its way to a lane.
+struct Submission {
+  std::string_view bytes;     ///< One or more whole requests.
+  BlockPtr* block = nullptr;  ///< Holds exactly `bytes` and may be taken over; or nullptr.
+  SlotHandle slot;            ///< Empty: the reply is swallowed.
+  TimePoint deadline = TimePoint::max();
+  CommandClass command_class = CommandClass::write;
+};
+
+/// How a lane ended.
+struct LaneEnd {
+  enum class Kind : std::uint8_t {
+    connect_failed,    ///< Never connected.
+    handshake_failed,  ///< The server refused; `reply` is its error.
+    lost,              ///< Closed by the peer, or an I/O error.
+    silent,            ///< Closed by hawser: no reply within the time-out.
+    protocol_error,    ///< Closed by hawser: what came was not RESP, or answered nothing.
+    closed,            ///< Closed by hawser: not needed any more.
+  };
+  Kind kind;
+  std::string reason;            ///< Symbolic ("ECONNREFUSED") or a short phrase, for the log.
+  std::string reply;             ///< handshake_failed: the error reply as it came.
+  bool at_select = false;        ///< handshake_failed: only the database was refused.
+  std::uint64_t client_id = 0;   ///< Of the lost connection, if it was learned.
+  bool was_open = false;         ///< The handshake had been finished.
+  bool left_unanswered = false;  ///< Requests had been written and not answered.
+  /// Requests that were queued and never written, in order.
+  struct Unsent {
+    std::string bytes;
+    SlotHandle slot;
+    TimePoint deadline;
+    TimePoint submitted;
+    CommandClass command_class;
+  };
+  std::vector<Unsent> unsent;
+};
+
+/// Who owns a lane and hears of its life. Neither call may destroy the lane from within; the owner
+/// lets go of it by resetting its pointer (the lane keeps itself alive for the call).
+class LaneOwner {
+ public:
+  virtual void on_lane_open(Lane& lane, const HandshakeResult& result) = 0;
+  /// Called once, after which the lane does nothing any more.
+  virtual void on_lane_end(Lane& lane, LaneEnd end) = 0;
+  virtual void on_lane_push(Lane& lane, std::string_view frame) = 0;
+  /// All that was in flight is answered.
+  virtual void on_lane_drained(Lane& lane) = 0;
+
+ protected:
+  ~LaneOwner() = default;
+};
+
+/// One upstream connection in a role, for the life of that connection: connect, handshake,
+/// pipelined requests with their replies matched in order, end. What is written in one turn of the
+/// loop goes out in one write. A slot stays in the queue until its reply came or the lane ended,
+/// also when nobody waits for it any more; a push frame completes no slot.
+class Lane final : public SocketOwner, public TurnTask, public std::enable_shared_from_this<Lane> {
+ public:
+  struct Parts {
+    Loop& loop;
+    const protocol::Limits& limits;
+    UpstreamStats& stats;
+    LaneRole role;
+    /// A lane that brought nothing for so long, with its oldest request overdue, is closed.
+    Duration silence;
+  };
+
+  Lane(const Parts& parts, LaneOwner& owner);
+  ~Lane();
+
+  void open(const Endpoint& endpoint, HandshakePlan plan, TimePoint deadline);
+  bool is_open() const { return state_ == State::open; }
+
+  /// Queues one request. REQUIRES: is_open().
+  void submit(Submission submission);
+  /// Queues `requests` whole requests, contiguously: nothing of anybody else comes between them.
+  /// The slot takes the reply to the `taken`-th (from 0), or of that reply, if it is an array, its
+  /// `element`-th element where `element` >= 0; all other replies are swallowed. If the reply is
+  /// not an array (EXEC's error or nil), the slot takes it whole. REQUIRES: is_open().
+  void submit_block(Submission submission, std::size_t requests, std::size_t taken,
+                    int element = -1);
+
+  std::size_t unanswered() const { return entries_.size(); }
+  std::size_t queued_bytes() const { return buffer_.size(); }
+  TimePoint last_used() const { return last_used_; }
+  std::uint64_t client_id() const { return client_id_; }
+
+  /// Turns the lane into a pipe: from now on what comes is handed to `sink` as it comes, as parts
+  /// of slot 0. REQUIRES: nothing is unanswered.
+  void become_pipe(ReplySink& sink);
+  /// Sends bytes through the pipe. REQUIRES: become_pipe() was called.
+  void pipe(std::string_view bytes);
+
+  /// Ends the lane; what is in flight is answered with an unknown outcome. Calls on_lane_end.
+  void close();
+
+  void on_readable() override;
+  void on_writable() override;
+  void on_turn_end() override;
+
+ private:
+  enum class State : std::uint8_t { connecting, handshake, open, ended };
+
+  struct Entry {
+    SlotHandle slot;  ///< Empty once nobody waits: the reply is swallowed.
+    TimePoint submitted;
+    TimePoint deadline;
+    std::size_t bytes;
+    std::int32_t element;
+    CommandClass command_class;
+  };
+
+  void on_connected(ConnectResult result);
+  void on_handshake_reply(std::string_view reply);
+  bool drain_replies();
+  void on_reply(Reply reply);
+  void take_element(SlotHandle slot, Reply reply, int element);
+  std::size_t stream_above();
+  bool on_part(std::string_view part, bool last);
+  void finish_front();
+  void push_entry(Entry entry);
+  void on_deadline();
+  void pause_reading();
+  void wait_for_room();
+  void write();
+  void end(LaneEnd::Kind kind, std::string reason);
+
+  Loop& loop_;
+  UpstreamStats& stats_;
+  const LaneRole role_;
+  const Duration silence_;
+  LaneOwner* owner_;
+  State state_ = State::connecting;
+  std::unique_ptr<Connector> connector_;
+  std::unique_ptr<StreamSocket> socket_;
+  std::unique_ptr<Handshake> handshake_;
+  ReplyReader reader_;
+  LaneBuffer buffer_;
+  RingQueue<Entry> entries_;
+  SlotHandle pipe_;
+  Timer timer_;       ///< Handshake deadline, then the earliest deadline of the entries.
+  Timer room_timer_;  ///< While a slow reader holds up a reply longer than its output limit.
+  TimePoint last_received_{};
+  TimePoint last_used_{};
+  std::uint64_t client_id_ = 0;
+  std::string handshake_error_;
+  bool at_select_ = false;
+  bool writing_blocked_ = false;
+};
+
+}  // namespace hawser

@@ -1,0 +1,31 @@
+#include "proxy/upstream/pinned_handler.hpp"
+
+#include "proxy/upstream/pinned_session.hpp"
+
+namespace hawser {
+
+namespace {
+
+PinnedSession::Stay stay_of(const Request& request) {
+  if (request.command == nullptr) return PinnedSession::Stay::one_request_unsure;
+  if (request.command->treatment == protocol::Treatment::shared ||
+      request.command->command_class == CommandClass::blocking) {
+    return PinnedSession::Stay::one_request;
+  }
+  if (request.command->is(protocol::flag::allow_busy) &&
+      request.command->command_class == CommandClass::script) {
+    return PinnedSession::Stay::one_request;  // SCRIPT KILL, FUNCTION KILL
+  }
+  return PinnedSession::Stay::for_life;
+}
+
+}  // namespace
+
+Taken PinnedHandler::handle(Client& client, Request& request) {
+  if (client.unanswered() > 0) return Taken::later;
+  auto session = std::make_shared<PinnedSession>(upstream_, client, stay_of(request));
+  client.set_own_handler(session);
+  return session->handle(client, request);
+}
+
+}  // namespace hawser

@@ -1,0 +1,213 @@
+#include "proxy/upstream/pinned_pool.hpp"
+
+#include <algorithm>
+
+namespace hawser {
+
+Lease::Lease(PinnedPool& pool, std::shared_ptr<Lane> lane, LeaseHolder* holder)
+    : pool_(pool), lane_(std::move(lane)) {
+  set_holder(holder);
+}
+
+Lease::~Lease() {
+  if (lane_ == nullptr) return;
+  set_holder(nullptr);
+  lane_->close();
+}
+
+void Lease::set_holder(LeaseHolder* holder) {
+  if (auto* member = pool_.find(*lane_)) member->holder = holder;
+}
+
+void Lease::give_back() {
+  auto* member = pool_.find(*lane_);
+  if (member == nullptr || !lane_->is_open() || lane_->unanswered() > 0) return;
+  lane_.reset();
+  member->holder = nullptr;
+  member->state = PinnedPool::State::spare;
+  member->since = pool_.parts_.loop.now();
+  pool_.serve();
+  pool_.set_timer();
+  pool_.count();
+}
+
+PinnedPool::PinnedPool(UpstreamParts& parts)
+    : parts_(parts), timer_(parts.loop, [this] { on_timer(); }) {}
+
+PinnedPool::~PinnedPool() {
+  close();
+}
+
+void PinnedPool::close() {
+  closing_ = true;
+  waiters_.clear();
+  while (!members_.empty()) {
+    const auto lane = members_.front().lane;
+    lane->close();
+  }
+}
+
+PinnedPool::Member* PinnedPool::find(const Lane& lane) {
+  for (Member& member : members_) {
+    if (member.lane.get() == &lane) return &member;
+  }
+  return nullptr;
+}
+
+void PinnedPool::acquire(const Context& context, TimePoint deadline, std::weak_ptr<void> cancelled,
+                         std::function<void(Acquired)> done) {
+  const TimePoint now = parts_.loop.now();
+  waiters_.push_back({context, now, std::min(deadline, now + parts_.settings.pinned.wait),
+                      std::move(cancelled), std::move(done)});
+  serve();
+  set_timer();
+  count();
+}
+
+void PinnedPool::serve() {
+  // Handing out and closing connections come back here: the outermost call does it all.
+  serve_again_ = true;
+  if (serving_) return;
+  serving_ = true;
+  while (serve_again_) {
+    serve_again_ = false;
+    serve_line();
+  }
+  serving_ = false;
+}
+
+void PinnedPool::serve_line() {
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    const auto waiter = it++;
+    if (waiter->cancelled.expired()) {
+      waiters_.erase(waiter);
+    } else if (!serve_one(waiter)) {
+      return;  // First come, first served.
+    }
+  }
+}
+
+/// Returns false if no connection can be had for the first in line at present.
+bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
+  Member* other_context = nullptr;
+  std::size_t opening = 0;
+  for (Member& member : members_) {
+    if (member.state == State::opening && member.context == waiter->context) ++opening;
+    if (member.state != State::spare) continue;
+    if (member.context == waiter->context) {
+      Waiter served = std::move(*waiter);
+      waiters_.erase(waiter);
+      hand_out(member, std::move(served));
+      return true;
+    }
+    other_context = &member;
+  }
+  // One connection is on its way for each who waits in front of this one.
+  std::size_t ahead = 0;
+  for (auto it = waiters_.begin(); it != waiter; ++it) ahead += it->context == waiter->context;
+  if (opening > ahead) return true;
+  if (members_.size() >= parts_.settings.pinned.max) {
+    if (other_context == nullptr) return false;
+    const auto lane = other_context->lane;
+    lane->close();
+  }
+  open(waiter->context);
+  return true;
+}
+
+void PinnedPool::hand_out(Member& member, Waiter waiter) {
+  member.state = State::leased;
+  parts_.stats.pinned_wait.observe(parts_.loop.now() - waiter.since);
+  waiter.done({std::make_unique<Lease>(*this, member.lane, nullptr), {}, {}});
+}
+
+void PinnedPool::open(const Context& context) {
+  members_.push_back(
+      {std::make_shared<Lane>(Lane::Parts{parts_.loop, parts_.limits, parts_.stats,
+                                          LaneRole::pinned, parts_.settings.timeout.command},
+                              *this),
+       context, State::opening, nullptr, parts_.loop.now()});
+  members_.back().lane->open(parts_.endpoint, parts_.plan(context, LaneRole::pinned),
+                             parts_.loop.now() + parts_.settings.timeout.connect);
+}
+
+void PinnedPool::on_lane_open(Lane& lane, const HandshakeResult& /*result*/) {
+  Member* member = find(lane);
+  member->state = State::spare;
+  member->since = parts_.loop.now();
+  serve();
+  set_timer();
+  count();
+}
+
+void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
+  const auto found = std::find_if(members_.begin(), members_.end(),
+                                  [&](const Member& m) { return m.lane.get() == &lane; });
+  const Member member = *found;
+  members_.erase(found);
+  if (member.holder != nullptr) member.holder->on_lease_lost(end);
+  if (closing_) return;
+  if (member.state == State::opening) {
+    // Everybody who waits for this context learns why it cannot be had now.
+    std::list<Waiter> failed;
+    for (auto it = waiters_.begin(); it != waiters_.end();) {
+      const auto next = std::next(it);
+      if (it->context == member.context) failed.splice(failed.end(), waiters_, it);
+      it = next;
+    }
+    for (Waiter& waiter : failed) {
+      if (!waiter.cancelled.expired()) waiter.done({nullptr, Failure::down, end.reply});
+    }
+  }
+  serve();
+  count();
+}
+
+void PinnedPool::on_lane_push(Lane& lane, std::string_view frame) {
+  const Member* member = find(lane);
+  if (member != nullptr && member->holder != nullptr) member->holder->on_lease_push(frame);
+}
+
+void PinnedPool::on_lane_drained(Lane& /*lane*/) {}
+
+void PinnedPool::on_timer() {
+  const TimePoint now = parts_.loop.now();
+  std::list<Waiter> late;
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    const auto next = std::next(it);
+    if (it->deadline <= now) late.splice(late.end(), waiters_, it);
+    it = next;
+  }
+  std::vector<std::shared_ptr<Lane>> idle;
+  for (const Member& member : members_) {
+    if (member.state == State::spare && member.since + parts_.settings.pinned.idle <= now) {
+      idle.push_back(member.lane);
+    }
+  }
+  for (const auto& lane : idle) lane->close();
+  const bool full = members_.size() >= parts_.settings.pinned.max;
+  for (Waiter& waiter : late) {
+    if (waiter.cancelled.expired()) continue;
+    waiter.done({nullptr, full ? Failure::full_pinned : Failure::down, {}});
+  }
+  set_timer();
+  count();
+}
+
+void PinnedPool::set_timer() {
+  for (const Waiter& waiter : waiters_) timer_.set_no_later_than(waiter.deadline);
+  for (const Member& member : members_) {
+    if (member.state == State::spare) {
+      timer_.set_no_later_than(member.since + parts_.settings.pinned.idle);
+    }
+  }
+}
+
+void PinnedPool::count() {
+  std::int64_t leased = 0;
+  for (const Member& member : members_) leased += member.state == State::leased;
+  parts_.stats.pinned_in_use.set(leased);
+  parts_.stats.pinned_waiting.set(static_cast<std::int64_t>(waiters_.size()));
+}
+
+}  // namespace hawser

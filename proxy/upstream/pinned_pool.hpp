@@ -1,0 +1,106 @@
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "proxy/upstream/lane.hpp"
+#include "proxy/upstream/upstream_parts.hpp"
+
+namespace hawser {
+
+class PinnedPool;
+
+/// Who holds a leased connection, and hears of its end.
+class LeaseHolder {
+ public:
+  virtual void on_lease_lost(const LaneEnd& end) = 0;
+  virtual void on_lease_push(std::string_view frame) = 0;
+
+ protected:
+  ~LeaseHolder() = default;
+};
+
+/// A pinned connection in the hands of one client. Given back by give_back() when it is provably
+/// as new; otherwise, and if anything is in flight, it is closed with the lease.
+class Lease {
+ public:
+  Lease(PinnedPool& pool, std::shared_ptr<Lane> lane, LeaseHolder* holder);
+  ~Lease();
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  Lane& lane() { return *lane_; }
+  /// The connection has no state left of this client: the next one may have it.
+  void give_back();
+  void set_holder(LeaseHolder* holder);
+
+ private:
+  PinnedPool& pool_;
+  std::shared_ptr<Lane> lane_;
+};
+
+/// Upstream connections that serve one client at a time: opened on demand up to pinned.max, kept
+/// spare for pinned.idle. Whoever finds none free waits in line, for pinned.wait or its deadline.
+/// Owned by Upstream.
+class PinnedPool final : public LaneOwner {
+ public:
+  explicit PinnedPool(UpstreamParts& parts);
+  ~PinnedPool();
+
+  /// What acquire() brought: a lease, or why there is none.
+  struct Acquired {
+    std::unique_ptr<Lease> lease;
+    Failure failure = Failure::down;
+    std::string error;  ///< If the upstream refused: its error reply as it came.
+  };
+  /// Calls `done` once, with a lease on a connection of `context`, or a failure by `deadline`. If
+  /// `cancelled` expires before, nobody is called.
+  void acquire(const Context& context, TimePoint deadline, std::weak_ptr<void> cancelled,
+               std::function<void(Acquired)> done);
+  void close();
+
+  void on_lane_open(Lane& lane, const HandshakeResult& result) override;
+  void on_lane_end(Lane& lane, LaneEnd end) override;
+  void on_lane_push(Lane& lane, std::string_view frame) override;
+  void on_lane_drained(Lane& lane) override;
+
+ private:
+  friend class Lease;
+  enum class State : std::uint8_t { opening, spare, leased };
+  struct Member {
+    std::shared_ptr<Lane> lane;
+    Context context;
+    State state;
+    LeaseHolder* holder = nullptr;
+    TimePoint since{};
+  };
+  struct Waiter {
+    Context context;
+    TimePoint since;
+    TimePoint deadline;
+    std::weak_ptr<void> cancelled;
+    std::function<void(Acquired)> done;
+  };
+
+  Member* find(const Lane& lane);
+  void serve();
+  void serve_line();
+  bool serve_one(std::list<Waiter>::iterator waiter);
+  void hand_out(Member& member, Waiter waiter);
+  void open(const Context& context);
+  void on_timer();
+  void set_timer();
+  void count();
+
+  UpstreamParts& parts_;
+  std::list<Member> members_;
+  std::list<Waiter> waiters_;
+  Timer timer_;
+  bool closing_ = false;
+  bool serving_ = false;
+  bool serve_again_ = false;
+};
+
+}  // namespace hawser

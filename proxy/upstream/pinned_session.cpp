@@ -1,0 +1,195 @@
+#include "proxy/upstream/pinned_session.hpp"
+
+#include "proxy/blocking/blocking_time.hpp"
+
+namespace hawser {
+
+namespace {
+
+/// What a blocking command may take beyond its own time-out before its answer is overdue.
+constexpr auto kBlockingGrace = std::chrono::milliseconds(500);
+
+/// Whether the command makes the server send what answers no request, from now on.
+bool starts_stream(const Request& request) {
+  return request.command != nullptr &&
+         (request.command->command_class == CommandClass::pubsub ||
+          request.command->name == "monitor" || request.command->name.starts_with("client|")) &&
+         request.command->name != "publish" && request.command->name != "spublish" &&
+         !request.command->name.starts_with("pubsub");
+}
+
+}  // namespace
+
+/// Sees a reply pass, so that the session knows when the connection is free.
+class PinnedSession::Tap final : public ReplySink {
+ public:
+  Tap(std::weak_ptr<PinnedSession> session, SlotHandle slot)
+      : session_(std::move(session)), slot_(std::move(slot)) {}
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    // First the connection, then the reply: the client's next request may need one at once.
+    if (const auto session = session_.lock()) session->on_answered(true);
+    slot_.complete(reply);
+  }
+  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    if (const auto session = session_.lock()) session->on_answered(false);
+    slot_.fail(failure, number);
+  }
+  std::size_t stream_threshold(std::uint32_t) const override { return slot_.stream_threshold(); }
+  bool on_part(std::uint32_t, std::string_view part, bool last) override {
+    if (last) {
+      if (const auto session = session_.lock()) session->on_answered(true);
+    }
+    return slot_.stream(part, last);
+  }
+
+ private:
+  std::weak_ptr<PinnedSession> session_;
+  SlotHandle slot_;
+};
+
+/// The downstream end of a connection that streams.
+class PinnedSession::PipeEnd final : public ReplySink {
+ public:
+  explicit PipeEnd(Client& client) : client_(client.weak_from_this()) {}
+  void on_reply(std::uint32_t, Reply) override {}
+  void on_failure(std::uint32_t, Failure, std::int64_t) override {
+    if (const auto client = client_.lock()) client->abort("upstream connection lost");
+  }
+  bool on_part(std::uint32_t, std::string_view part, bool) override {
+    const auto client = client_.lock();
+    return client == nullptr || client->push(part);
+  }
+
+ private:
+  std::weak_ptr<Client> client_;
+};
+
+PinnedSession::PinnedSession(Upstream& upstream, Client& client, Stay stay)
+    : upstream_(upstream), client_(client), stay_(stay) {}
+
+PinnedSession::~PinnedSession() {
+  if (lease_ != nullptr) lease_->set_holder(nullptr);
+}
+
+Taken PinnedSession::handle(Client& client, Request& request) {
+  if (is_pipe_) {
+    std::string scratch;
+    lease_->lane().pipe(request.wire(scratch));
+    return Taken::yes;
+  }
+  const bool stream = starts_stream(request);
+  if ((stream || stay_ != Stay::for_life) && client.unanswered() > 0) return Taken::later;
+  if (lease_ == nullptr) {
+    if (client.unanswered() > 0) return Taken::later;
+    acquire(request);
+    return Taken::yes;
+  }
+  if (stream) {
+    is_pipe_ = true;
+    lease_->lane().become_pipe(*new PipeEnd(client));
+    return handle(client, request);
+  }
+  std::string scratch;
+  submit(request.wire(scratch), client.open_slot(request),
+         blocking_deadline(request, upstream_.loop().now(), kBlockingGrace)
+             .value_or(upstream_.deadline_of(
+                 request.command != nullptr ? request.command->command_class : CommandClass::write,
+                 request.arrived)),
+         request.command != nullptr ? request.command->command_class : CommandClass::write,
+         is_wait(request));
+  return Taken::yes;
+}
+
+/// The request that waits for a connection.
+struct PinnedSession::Waiting {
+  std::string bytes;
+  SlotHandle slot;
+  TimePoint deadline;
+  CommandClass command_class;
+  bool is_wait;
+  bool stream;
+};
+
+void PinnedSession::acquire(Request& request) {
+  auto waiting = std::make_shared<Waiting>();
+  std::string scratch;
+  waiting->bytes = request.wire(scratch);
+  waiting->command_class =
+      request.command != nullptr ? request.command->command_class : CommandClass::write;
+  waiting->is_wait = is_wait(request);
+  waiting->stream = starts_stream(request);
+  // Waiting for a connection is part of a blocking command's own time.
+  const auto blocked_until = blocking_deadline(request, upstream_.loop().now(), kBlockingGrace);
+  waiting->deadline =
+      blocked_until.value_or(upstream_.deadline_of(waiting->command_class, request.arrived));
+  waiting->slot = client_.open_slot(request);
+  client_.pause();
+  const TimePoint patience =
+      std::min(waiting->deadline, request.arrived + upstream_.settings().timeout.total);
+  upstream_.pinned().acquire(client_.context(), patience, weak_from_this(),
+                             [this, waiting](PinnedPool::Acquired got) {
+                               const auto self = shared_from_this();
+                               if (got.lease == nullptr) {
+                                 client_.set_own_handler(nullptr);
+                                 if (got.error.empty()) {
+                                   waiting->slot.fail(got.failure);
+                                 } else {
+                                   waiting->slot.complete(got.error);
+                                 }
+                                 client_.resume();
+                                 return;
+                               }
+                               lease_ = std::move(got.lease);
+                               lease_->set_holder(this);
+                               if (waiting->stream) {
+                                 // Its acknowledgements, however many, come through the pipe.
+                                 is_pipe_ = true;
+                                 lease_->lane().become_pipe(*new PipeEnd(client_));
+                                 lease_->lane().pipe(waiting->bytes);
+                                 waiting->slot.complete(std::string_view());
+                               } else {
+                                 submit(waiting->bytes, std::move(waiting->slot), waiting->deadline,
+                                        waiting->command_class, waiting->is_wait);
+                               }
+                               client_.resume();
+                             });
+}
+
+void PinnedSession::submit(std::string_view bytes, SlotHandle slot, TimePoint deadline,
+                           CommandClass command_class, bool is_wait) {
+  Submission submission{.bytes = bytes,
+                        .slot = SlotHandle(*new Tap(weak_from_this(), std::move(slot)), 0),
+                        .deadline = deadline,
+                        .command_class = command_class};
+  if (!is_wait) {
+    lease_->lane().submit(std::move(submission));
+    return;
+  }
+  // WAIT covers what its connection has written so far: after any command that is the server's
+  // present replication offset, and with it everything this client wrote on the main lane.
+  const std::string block = "*1\r\n$4\r\nPING\r\n" + std::string(bytes);
+  submission.bytes = block;
+  lease_->lane().submit_block(std::move(submission), 2, 1);
+}
+
+void PinnedSession::on_answered(bool in_time) {
+  if (stay_ == Stay::for_life) return;
+  const auto self = shared_from_this();
+  if (stay_ == Stay::one_request && in_time) lease_->give_back();
+  // Otherwise the connection is closed with the lease.
+  client_.set_own_handler(nullptr);
+  const auto lease = std::move(lease_);
+}
+
+void PinnedSession::on_lease_lost(const LaneEnd& /*end*/) {
+  // What the connection stood for (a transaction, watched keys) is lost with it; the replies still
+  // owed say so, then the client is closed.
+  if (stay_ == Stay::for_life && !is_pipe_) client_.close_after_replies();
+}
+
+void PinnedSession::on_lease_push(std::string_view frame) {
+  client_.push(frame);
+}
+
+}  // namespace hawser

@@ -1,0 +1,146 @@
+#include "proxy/upstream/upstream.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+
+namespace hawser {
+
+namespace {
+
+Endpoint endpoint_of(const config::RedisUrl& url) {
+  if (url.transport == config::RedisUrl::Transport::unix_socket) return {{}, 0, url.path};
+  return {url.host, url.port, {}};
+}
+
+std::string label_of(const config::RedisUrl& url) {
+  if (url.transport == config::RedisUrl::Transport::unix_socket) return url.path;
+  return url.host + ":" + std::to_string(url.port);
+}
+
+/// CLIENT SETNAME takes printable characters without blanks.
+std::string instance_name(const std::string& configured) {
+  std::string name = configured;
+  if (name.empty()) {
+    std::array<char, 64> host{};
+    (void)::gethostname(host.data(), host.size() - 1);
+    std::random_device random;
+    static constexpr std::string_view kDigits = "0123456789abcdef";
+    name = std::string(host.data()) + "-";
+    for (int i = 0; i < 4; ++i) name += kDigits[random() % kDigits.size()];
+  }
+  for (char& c : name) {
+    if (c <= ' ' || c > '~' || c == ':') c = '_';
+  }
+  return name;
+}
+
+}  // namespace
+
+Upstream::Upstream(Loop& loop, Logger& log, const config::Settings& settings,
+                   const config::RedisUrl& url, std::string version)
+    : parts_{.loop = loop,
+             .log = log,
+             .settings = settings,
+             .limits = {},
+             .endpoint = endpoint_of(url),
+             .instance = instance_name(settings.upstream.instance),
+             .version = std::move(version),
+             .stats = UpstreamStats(label_of(url)),
+             .users = Users(url, settings.auth.cache),
+             .listeners = {},
+             .server_version = {}},
+      home_{kUpstreamUser, static_cast<std::uint32_t>(url.db), RespVersion::resp2},
+      breaker_(std::make_unique<ClosedBreaker>()),
+      control_(loop, parts_.endpoint, parts_.stats),
+      pinned_(parts_),
+      idle_timer_(loop, [this] { close_idle(); }) {}
+
+Upstream::~Upstream() = default;
+
+void Upstream::start() {
+  main_lane(home_)->ensure_open();
+  idle_timer_.set(Clock::now() + parts_.settings.contexts.idle);
+}
+
+void Upstream::close() {
+  idle_timer_.cancel();
+  pinned_.close();
+  for (const auto& lane : mains_) lane->close();
+}
+
+MainLane* Upstream::find_main_lane(const Context& context) {
+  if (last_used_ != nullptr && last_used_->context() == context) return last_used_;
+  for (const auto& lane : mains_) {
+    if (lane->context() == context) return last_used_ = lane.get();
+  }
+  return nullptr;
+}
+
+MainLane* Upstream::main_lane(const Context& context) {
+  MainLane* found = find_main_lane(context);
+  if (found != nullptr && found->is_active()) return found;
+  const auto active = static_cast<std::uint64_t>(std::count_if(
+      mains_.begin(), mains_.end(), [](const auto& lane) { return lane->is_active(); }));
+  if (active >= parts_.settings.contexts.max) return nullptr;
+  if (found != nullptr) return found;
+  mains_.push_back(std::make_unique<MainLane>(parts_, context, context == home_));
+  return mains_.back().get();
+}
+
+TimePoint Upstream::deadline_of(CommandClass command_class, TimePoint arrived) const {
+  const auto& timeout = parts_.settings.timeout;
+  const TimePoint now = parts_.loop.now();
+  if (command_class == CommandClass::script) return now + timeout.script;
+  return std::min(arrived + timeout.total, now + timeout.command);
+}
+
+void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
+  if (!breaker_->allows(parts_.loop.now())) {
+    slot.fail(Failure::circuit_open);
+    return;
+  }
+  if (lane == nullptr) {
+    slot.fail(Failure::full_contexts);
+    return;
+  }
+  Failure why{};
+  if (lane->is_full(request.raw.size(), why)) {
+    slot.fail(why);
+    return;
+  }
+  const CommandClass command_class =
+      request.command != nullptr ? request.command->command_class : CommandClass::write;
+  // A request that waits for a connection has its whole time for that; one that is sent has the
+  // time for a reply.
+  const TimePoint deadline = lane->is_open() ? deadline_of(command_class, request.arrived)
+                                             : request.arrived + parts_.settings.timeout.total;
+  lane->submit({.bytes = request.wire(scratch_),
+                .block = request.canonical ? request.block : nullptr,
+                .slot = std::move(slot),
+                .deadline = deadline,
+                .command_class = command_class});
+}
+
+std::string_view Upstream::server_version() const {
+  return knows_server_version() ? parts_.server_version
+                                : std::string_view(parts_.settings.upstream.assumed_version);
+}
+
+void Upstream::close_idle() {
+  const TimePoint limit = parts_.loop.now() - parts_.settings.contexts.idle;
+  auto open =
+      std::count_if(mains_.begin(), mains_.end(), [](const auto& lane) { return lane->is_open(); });
+  for (const auto& lane : mains_) {
+    // One stays open, so that it is known whether the upstream is there.
+    if (open > 1 && lane->is_idle_since(limit)) {
+      lane->close();
+      --open;
+    }
+  }
+  idle_timer_.set(parts_.loop.now() + parts_.settings.contexts.idle / 4);
+}
+
+}  // namespace hawser

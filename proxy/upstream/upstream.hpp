@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/redis_url.hpp"
+#include "config/settings.hpp"
+#include "proxy/resilience/breaker.hpp"
+#include "proxy/traffic/client.hpp"
+#include "proxy/traffic/handler.hpp"
+#include "proxy/upstream/control.hpp"
+#include "proxy/upstream/main_lane.hpp"
+#include "proxy/upstream/pinned_pool.hpp"
+#include "proxy/upstream/upstream_parts.hpp"
+
+namespace hawser {
+
+/// The door to Redis: the only way for a handler to send anything there. Owns every upstream
+/// connection, the users' credentials and the circuit. Owned by Server; data thread only.
+class Upstream {
+ public:
+  Upstream(Loop& loop, Logger& log, const config::Settings& settings, const config::RedisUrl& url,
+           std::string version);
+  ~Upstream();
+
+  /// Opens the main lane of the upstream URL's own context and keeps it open.
+  void start();
+  /// Closes every connection; what is in flight is answered with an unknown outcome.
+  void close();
+
+  void add_listener(LaneEvents& listener) { parts_.listeners.push_back(&listener); }
+
+  /// Sends a request on `lane` (as main_lane() gave it), or fails its slot.
+  void forward(MainLane* lane, Request& request, SlotHandle slot);
+
+  /// The main lane of a context, or nullptr if contexts.max lanes are in use.
+  MainLane* main_lane(const Context& context);
+  /// The main lane of a context if it exists.
+  MainLane* find_main_lane(const Context& context);
+
+  PinnedPool& pinned() { return pinned_; }
+  Control& control() { return control_; }
+  Users& users() { return parts_.users; }
+  const config::Settings& settings() const { return parts_.settings; }
+  Loop& loop() { return parts_.loop; }
+  StatsSource& stats() { return parts_.stats; }
+  const UpstreamStats& figures() const { return parts_.stats; }
+  Breaker& breaker() { return *breaker_; }
+  std::uint32_t home_database() const { return home_.database; }
+
+  /// The upstream's version as it told, else upstream.assumed_version.
+  std::string_view server_version() const;
+  bool knows_server_version() const { return !parts_.server_version.empty(); }
+
+  /// When a request that arrived at `arrived` has to be answered, if it is sent now.
+  TimePoint deadline_of(CommandClass command_class, TimePoint arrived) const;
+
+ private:
+  void close_idle();
+
+  UpstreamParts parts_;
+  const Context home_;  ///< User and database of the URL, RESP2.
+  std::unique_ptr<Breaker> breaker_;
+  Control control_;
+  PinnedPool pinned_;
+  std::vector<std::unique_ptr<MainLane>> mains_;
+  MainLane* last_used_ = nullptr;
+  Timer idle_timer_;
+  std::string scratch_;
+};
+
+}  // namespace hawser

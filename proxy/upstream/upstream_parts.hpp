@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "protocol/limits.hpp"
+#include "proxy/log.hpp"
+#include "proxy/runtime/connector.hpp"
+#include "proxy/runtime/loop.hpp"
+#include "proxy/traffic/lane_events.hpp"
+#include "proxy/upstream/handshake.hpp"
+#include "proxy/upstream/upstream_stats.hpp"
+#include "proxy/upstream/users.hpp"
+
+namespace hawser {
+
+/// What everything inside upstream/ works with. Owned by Upstream and as old as it.
+struct UpstreamParts {
+  Loop& loop;
+  Logger& log;
+  const config::Settings& settings;
+  const protocol::Limits limits;
+  const Endpoint endpoint;
+  const std::string instance;  ///< Second part of the names of connections.
+  const std::string version;   ///< Of hawser.
+  UpstreamStats stats;
+  Users users;
+  std::vector<LaneEvents*> listeners;
+  std::string server_version;  ///< As the last handshake told; empty before.
+
+  HandshakePlan plan(const Context& context, LaneRole role) const {
+    const Users::Credentials& login = users.credentials(context.user);
+    return {.resp = context.resp,
+            .user = login.user,
+            .password = login.password,
+            .database = context.database,
+            .name = "hawser:" + instance + ":" + std::string(lane_role_name(role)),
+            .version = version,
+            .predecessors = {}};
+  }
+};
+
+}  // namespace hawser
