@@ -48,7 +48,7 @@ void mismatch(const LoadResult& loaded, std::string_view key, std::string_view o
   for (const std::string_view candidate : {key, other}) {
     const auto origin = loaded.origins.find(candidate);
     if (origin == loaded.origins.end()) continue;
-    text = origin->second + ": " + text;
+    text.insert(0, origin->second + ": ");
     break;
   }
   errors.push_back(std::move(text));

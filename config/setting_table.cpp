@@ -120,6 +120,13 @@ constexpr std::array kTable = {
          .doc = "Replies a client has left unread. A client over it is closed.",
          .min = kKiB,
          .max = kTiB}),
+    bind<&Settings::clients, &Settings::Clients::stream_above>(
+        {.key = "clients.stream_above",
+         .type = Type::size,
+         .doc = "A longer reply is passed on while it arrives. If the upstream is lost in the "
+                "middle of it, its client is closed.",
+         .min = 16 * kKiB,
+         .max = kTiB}),
     bind<&Settings::clients, &Settings::Clients::request_limit>(
         {.key = "clients.request_limit",
          .type = Type::size,

@@ -46,6 +46,7 @@ struct Settings {
     std::uint64_t max = 10000;
     std::uint64_t pipeline = 10000;  ///< Requests of one client not yet answered, at most.
     std::uint64_t output_limit = std::uint64_t{128} << 20;  ///< Bytes of replies it left unread.
+    std::uint64_t stream_above = std::uint64_t{256} << 10;  ///< Longer replies pass in parts.
     std::uint64_t request_limit = std::uint64_t{1} << 30;   ///< Bytes of one request.
     Milliseconds stall{1000};  ///< How long one reply over output_limit may wait for its reader.
   } clients;

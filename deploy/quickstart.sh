@@ -63,10 +63,10 @@ percent_decoded() {
   printf '%b' "${text//%/\\x}"
 }
 
-# redis_of URL: the arguments redis-cli needs, in the array `direct`. The password goes into the
-# environment: arguments are for everybody to see.
+# redis_of URL: the arguments redis-cli needs, in the array `direct`, and the $database. The password
+# goes into the environment: arguments are for everybody to see.
 redis_of() {
-  local rest=${1#*://} userinfo='' query='' database='' user
+  local rest=${1#*://} userinfo='' query='' user
   case "$1" in
     redis://* | valkey://*) ;;
     unix://*) ;;
@@ -88,7 +88,8 @@ redis_of() {
     rest=${rest#[} rest=${rest%]}
     direct=(-h "$rest" -p "$port")
   fi
-  direct+=(-n "${database:-0}")
+  database=${database:-0}
+  direct+=(-n "$database")
   if [ -n "$userinfo" ]; then
     user=$(percent_decoded "${userinfo%%:*}")
     [ -z "$user" ] || direct+=(--user "$user")
@@ -96,8 +97,16 @@ redis_of() {
   fi
 }
 password=
+database=0
 direct=()
-ask_redis() { REDISCLI_AUTH=$password redis-cli --no-auth-warning "${direct[@]}" "$@"; }
+unset REDISCLI_AUTH
+ask_redis() {
+  if [ -n "$password" ]; then
+    REDISCLI_AUTH=$password redis-cli --no-auth-warning "${direct[@]}" "$@"
+  else
+    redis-cli "${direct[@]}" "$@"
+  fi
+}
 
 say 'Packages'
 deploy/install-deps.sh --run
@@ -161,17 +170,19 @@ show() {
   printf '%s\n' "$reply"
 }
 key=hawser:quickstart:$$
+select=()
+[ "$database" = 0 ] || select=(-n "$database")
 
 say 'SET and GET through TCP'
-show redis-cli -p "$port" SET "$key" ashore EX 60
+show redis-cli -p "$port" "${select[@]}" SET "$key" ashore EX 60
 [ "$reply" = OK ] || fail 'SET through TCP failed'
-show redis-cli -p "$port" GET "$key"
+show redis-cli -p "$port" "${select[@]}" GET "$key"
 [ "$reply" = ashore ] || fail 'GET through TCP failed'
 
 say 'The same through the Unix socket'
-show redis-cli -s "$socket" SET "$key" aboard EX 60
+show redis-cli -s "$socket" "${select[@]}" SET "$key" aboard EX 60
 [ "$reply" = OK ] || fail 'SET through the Unix socket failed'
-show redis-cli -s "$socket" GET "$key"
+show redis-cli -s "$socket" "${select[@]}" GET "$key"
 [ "$reply" = aboard ] || fail 'GET through the Unix socket failed'
 
 say '60 clients at once, as Redis sees them (CLIENT LIST)'
@@ -179,10 +190,12 @@ clients=()
 for _ in $(seq 60); do
   exec {client}<>"/dev/tcp/127.0.0.1/$port"
   clients+=("$client")
-  printf 'GET %s\r\n' "$key" >&"$client"
+  printf 'SELECT %s\r\nGET %s\r\n' "$database" "$key" >&"$client"
 done
 for client in "${clients[@]}"; do
   IFS= read -r -t 10 -u "$client" reply || fail 'a client got no reply'
+  [ "$reply" = $'+OK\r' ] || fail "SELECT $database: $reply"
+  IFS= read -r -t 10 -u "$client" reply || fail 'a client got one reply out of two'
   [ "$reply" = $'$6\r' ] || fail "a client got '$reply'"
   IFS= read -r -t 10 -u "$client" reply || fail 'a client got half a reply'
 done
@@ -191,16 +204,18 @@ if list=$(ask_redis CLIENT LIST 2>&1) && [[ $list == *' name='* ]]; then
   grep ' name=hawser:' <<<"$list" | grep -oE '^id=[0-9]+| (addr|name|age|db|cmd)=[^ ]*' |
     awk '/^id=/ && NR > 1 { print "" } { printf "%s", $0 } END { print "" }'
   [ -n "$lanes" ] || fail 'no connection named hawser:*:main in CLIENT LIST'
+  # Another Redis may have other hawsers in front of it.
+  [ -z "$redis_pid" ] || [ "$(wc -l <<<"$lanes")" = 1 ] || fail 'more than one main lane'
 else
   echo 'this user may not ask for CLIENT LIST'
 fi
 for client in "${clients[@]}"; do exec {client}>&-; done
-redis-cli -p "$port" DEL "$key" >/dev/null
+redis-cli -p "$port" "${select[@]}" DEL "$key" >/dev/null
 
 say 'Point your application at one of these'
 cat <<END
-  REDIS_URL=redis://127.0.0.1:$port/0
-  REDIS_URL=unix://$socket     (ioredis: the path alone, $socket)
+  REDIS_URL=redis://127.0.0.1:$port/$database
+  REDIS_URL=unix://$socket?db=$database     (ioredis: $socket?db=$database)
   health and metrics: http://$admin/readyz  http://$admin/metrics
 END
 

@@ -174,8 +174,9 @@ void Parser::read_setting_flag(std::string_view name, std::optional<std::string_
 
 void Parser::read_positional(std::string_view argument) {
   if (argument.find("://") == std::string_view::npos) {
-    std::vector<std::string_view> names;
-    for (const CommandName& known : kCommands) names.push_back(known.name);
+    std::array<std::string_view, kCommands.size()> names;
+    std::transform(kCommands.begin(), kCommands.end(), names.begin(),
+                   [](const CommandName& known) { return known.name; });
     // What is no command may be anything, a password too.
     return fail("not a command and not a Redis URL (which contains ://)" +
                 config::did_you_mean(argument, names));

@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "proxy/admin/admin_server.hpp"
+#include "proxy/blocking/pinned_handler.hpp"
 #include "proxy/blocking/stream_read_handler.hpp"
 #include "proxy/downstream/client_registry.hpp"
 #include "proxy/downstream/listener.hpp"
@@ -17,7 +18,6 @@
 #include "proxy/upstream/context_handler.hpp"
 #include "proxy/upstream/forward_handler.hpp"
 #include "proxy/upstream/info_handler.hpp"
-#include "proxy/upstream/pinned_handler.hpp"
 #include "proxy/upstream/upstream.hpp"
 
 #ifndef HAWSER_VERSION
@@ -50,12 +50,23 @@ bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
+struct ReloadStats final : StatsSource {
+  ReloadStats() { successful.set(1); }
+  void report(StatsReport& out) const override {
+    out.gauge("hawser_config_last_reload_successful",
+              "Whether the configuration was good when it was last read.", {},
+              static_cast<double>(successful.value()));
+  }
+  Gauge successful;
+};
+
 }  // namespace
 
 struct Server::Impl final : HealthView, LaneEvents {
   Impl(const config::Settings& given, const config::RedisUrl& url,
-       std::vector<config::ListenUrl> listen_urls)
+       std::vector<config::ListenUrl> listen_urls, Reload load_again)
       : settings(given),
+        reload_settings(std::move(load_again)),
         upstream_url(url),
         urls(std::move(listen_urls)),
         log(static_cast<LogLevel>(settings.log.level), static_cast<LogFormat>(settings.log.format)),
@@ -93,6 +104,7 @@ struct Server::Impl final : HealthView, LaneEvents {
   void announce();
   void wait_for_signal();
   void on_signal(int number);
+  void reload();
   void begin_drain();
   void drain_step();
 
@@ -108,6 +120,8 @@ struct Server::Impl final : HealthView, LaneEvents {
   void on_push(const Context&, std::string_view) override {}
 
   config::Settings settings;
+  const Reload reload_settings;
+  ReloadStats reload_stats;
   const config::RedisUrl upstream_url;
   const std::vector<config::ListenUrl> urls;
   Logger log;
@@ -208,8 +222,9 @@ int Server::Impl::run() {
   if (settings.admin.listen != "off") {
     admin = std::make_unique<AdminServer>(
         settings.admin.listen, *this,
-        std::vector<const StatsSource*>{&build, &downstream_stats, &upstream.figures()}, log,
-        settings.health.readiness == config::Readiness::upstream);
+        std::vector<const StatsSource*>{&build, &downstream_stats, &upstream.figures(),
+                                        &reload_stats},
+        log, settings.health.readiness == config::Readiness::upstream);
     if (const auto problem = admin->start()) {
       log.error("cannot start the admin listener", {{"reason", *problem}});
       return 1;
@@ -241,7 +256,7 @@ void Server::Impl::wait_for_signal() {
 
 void Server::Impl::on_signal(int number) {
   if (number == SIGHUP) {
-    log.warn("reloading the configuration is not available; restart to change it");
+    reload();
     return;
   }
   if (draining()) {
@@ -250,6 +265,16 @@ void Server::Impl::on_signal(int number) {
     return;
   }
   begin_drain();
+}
+
+/// A bad configuration changes nothing; of a good one, what the table calls reloadable.
+void Server::Impl::reload() {
+  const auto loaded = reload_settings(log);
+  reload_stats.successful.set(loaded ? 1 : 0);
+  if (!loaded) return;
+  settings.log.level = loaded->log.level;
+  log.set_level(static_cast<LogLevel>(settings.log.level));
+  log.info("configuration reloaded; settings other than log.level need a restart");
 }
 
 void Server::Impl::begin_drain() {
@@ -278,8 +303,8 @@ void Server::Impl::drain_step() {
 }
 
 Server::Server(const config::Settings& settings, const config::RedisUrl& upstream,
-               std::vector<config::ListenUrl> listen)
-    : impl_(std::make_unique<Impl>(settings, upstream, std::move(listen))) {}
+               std::vector<config::ListenUrl> listen, Reload reload)
+    : impl_(std::make_unique<Impl>(settings, upstream, std::move(listen), std::move(reload))) {}
 
 Server::~Server() = default;
 
@@ -288,8 +313,8 @@ int Server::run() {
 }
 
 int run_server(const config::Settings& settings, const config::RedisUrl& upstream,
-               std::vector<config::ListenUrl> listen) {
-  return Server(settings, upstream, std::move(listen)).run();
+               std::vector<config::ListenUrl> listen, Server::Reload reload) {
+  return Server(settings, upstream, std::move(listen), std::move(reload)).run();
 }
 
 }  // namespace hawser

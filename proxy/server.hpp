@@ -1,10 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "config/redis_url.hpp"
 #include "config/settings.hpp"
+#include "proxy/log.hpp"
 
 namespace hawser {
 
@@ -12,8 +15,11 @@ namespace hawser {
 /// the process is global: several could run side by side. Owned by main.
 class Server {
  public:
+  /// Loads the configuration again; nothing if it has errors, which it then has logged.
+  using Reload = std::function<std::optional<config::Settings>(Logger&)>;
+
   Server(const config::Settings& settings, const config::RedisUrl& upstream,
-         std::vector<config::ListenUrl> listen);
+         std::vector<config::ListenUrl> listen, Reload reload);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -28,6 +34,6 @@ class Server {
 
 /// Runs one Server; the exit code is 0 after an orderly end, 1 if it could not start.
 int run_server(const config::Settings& settings, const config::RedisUrl& upstream,
-               std::vector<config::ListenUrl> listen);
+               std::vector<config::ListenUrl> listen, Server::Reload reload);
 
 }  // namespace hawser

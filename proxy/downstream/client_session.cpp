@@ -35,7 +35,8 @@ ClientSession::ClientSession(DownstreamParts& parts, std::uint64_t id, int descr
       socket_(parts.loop, descriptor),
       listener_(listener),
       replies_(new ReplyQueue(*this, parts.stats, parts.loop.clock(), parts.loop.blocks(),
-                              parts.settings.clients.output_limit)),
+                              {.output = parts.settings.clients.output_limit,
+                               .stream_above = parts.settings.clients.stream_above})),
       peer_(std::move(peer)),
       connected_at_(parts.loop.now()),
       last_request_(parts.loop.now()) {

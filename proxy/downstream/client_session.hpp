@@ -52,10 +52,16 @@ class ClientSession final : public Client,
   enum class ReplyMode : std::uint8_t { on, off, skip };
   ReplyMode reply_mode() const { return reply_mode_; }
   void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
-  const std::string& library_name() const { return library_name_; }
-  const std::string& library_version() const { return library_version_; }
-  void set_library_name(std::string_view name) { library_name_ = name; }
-  void set_library_version(std::string_view version) { library_version_ = version; }
+  /// What CLIENT SETINFO told; few clients do, so it takes no room in the others.
+  struct Library {
+    std::string name;
+    std::string version;
+  };
+  const Library* library() const { return library_.get(); }
+  Library& told_library() {
+    if (library_ == nullptr) library_ = std::make_unique<Library>();
+    return *library_;
+  }
   /// RESET: everything a client can set is as on a new connection.
   void forget_state();
 
@@ -106,8 +112,7 @@ class ClientSession final : public Client,
   std::unique_ptr<Rest> rest_;
   std::unique_ptr<Timer> stall_timer_;
   std::string peer_;
-  std::string library_name_;
-  std::string library_version_;
+  std::unique_ptr<Library> library_;
   TimePoint connected_at_;
   TimePoint last_request_;
   const protocol::Command* last_command_ = nullptr;

@@ -92,11 +92,7 @@ void LocalCommands::client_command(ClientSession& session, Request& request) {
       writer.error("ERR " + std::string(is_name ? "lib-name" : "lib-ver") +
                    " cannot contain spaces, newlines or special characters.");
     } else {
-      if (is_name) {
-        session.set_library_name(request.arg(3));
-      } else {
-        session.set_library_version(request.arg(3));
-      }
+      (is_name ? session.told_library().name : session.told_library().version) = request.arg(3);
       reply = kOk;
     }
   } else if (sub == "info") {
@@ -145,6 +141,7 @@ void LocalCommands::client_reply(ClientSession& session, Request& request) {
 std::string LocalCommands::describe(const ClientSession& session) const {
   const TimePoint now = loop_.now();
   const auto* command = session.last_command();
+  const auto* library = session.library();
   return "id=" + std::to_string(session.id()) + " addr=" + session.peer() +
          " name=" + session.name() +
          " age=" + std::to_string(seconds(now - session.connected_at())) +
@@ -153,7 +150,8 @@ std::string LocalCommands::describe(const ClientSession& session) const {
          " sub=0 psub=0 ssub=0 multi=-1 cmd=" +
          (command != nullptr ? std::string(command->name) : "NULL") +
          " resp=" + std::to_string(static_cast<int>(session.context().resp)) +
-         " lib-name=" + session.library_name() + " lib-ver=" + session.library_version();
+         " lib-name=" + (library != nullptr ? library->name : "") +
+         " lib-ver=" + (library != nullptr ? library->version : "");
 }
 
 Taken RefuseHandler::handle(Client& client, Request& request) {

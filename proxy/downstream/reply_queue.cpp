@@ -3,8 +3,8 @@
 namespace hawser {
 
 ReplyQueue::ReplyQueue(ReplyQueueOwner& owner, DownstreamStats& stats, const TurnClock& clock,
-                       BlockPool& pool, std::size_t output_limit)
-    : owner_(&owner), stats_(stats), clock_(clock), output_limit_(output_limit), output_(pool) {}
+                       BlockPool& pool, const Limits& limits)
+    : owner_(&owner), stats_(stats), clock_(clock), limits_(limits), output_(pool) {}
 
 SlotHandle ReplyQueue::open(const Request& request, bool muted) {
   const protocol::Command* command = request.command;
@@ -53,7 +53,7 @@ void ReplyQueue::answer(std::uint32_t number, Reply reply) {
   Slot& slot = slots_[number - front_];
   count(slot);
   if (number != front_) {
-    slot.early = reply.bytes;
+    slot.early = std::make_unique<std::string>(reply.bytes);
     slot.answered = true;
     return;
   }
@@ -79,8 +79,8 @@ void ReplyQueue::release(Slot& slot, Reply reply) {
 
 void ReplyQueue::release_ready() {
   while (!slots_.empty() && slots_.front().answered) {
-    const std::string early = std::move(slots_.front().early);
-    release(slots_.front(), {early});
+    const auto early = std::move(slots_.front().early);
+    release(slots_.front(), {*early});
     slots_.drop();
     ++front_;
   }
@@ -88,7 +88,7 @@ void ReplyQueue::release_ready() {
 
 std::size_t ReplyQueue::stream_threshold(std::uint32_t slot) const {
   if (owner_ == nullptr) return BlockPool::kOrdinary;  // Swallowed as it comes.
-  return slot == front_ ? output_limit_ : 0;
+  return slot == front_ ? limits_.stream_above : 0;
 }
 
 bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last) {
@@ -109,7 +109,7 @@ bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last)
   }
   const std::size_t queued = output_.size();
   owner_->on_replies_ready();
-  return queued <= output_limit_;
+  return queued <= limits_.output;
 }
 
 }  // namespace hawser

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -34,8 +35,12 @@ class ReplyQueueOwner {
 /// are in flight for it: after detach() their replies are swallowed.
 class ReplyQueue final : public ReplySink {
  public:
+  struct Limits {
+    std::size_t output;        ///< Bytes queued for a client at which a stream has to wait.
+    std::size_t stream_above;  ///< A longer reply is passed on in parts once its turn has come.
+  };
   ReplyQueue(ReplyQueueOwner& owner, DownstreamStats& stats, const TurnClock& clock,
-             BlockPool& pool, std::size_t output_limit);
+             BlockPool& pool, const Limits& limits);
 
   /// Takes the next place. `muted`: its reply is dropped when its turn comes (CLIENT REPLY).
   SlotHandle open(const Request& request, bool muted);
@@ -59,7 +64,7 @@ class ReplyQueue final : public ReplySink {
  private:
   struct Slot {
     TimePoint arrived;
-    std::string early;  ///< A reply that came before its turn.
+    std::unique_ptr<std::string> early;  ///< A reply that came before its turn.
     std::uint16_t command;
     protocol::CommandClass command_class;
     bool muted;
@@ -77,7 +82,7 @@ class ReplyQueue final : public ReplySink {
   ReplyQueueOwner* owner_;
   DownstreamStats& stats_;
   const TurnClock& clock_;
-  const std::size_t output_limit_;
+  const Limits limits_;
   RingQueue<Slot> slots_;
   ByteChain output_;
   std::uint32_t front_ = 0;  ///< Number of the slot at the front.

@@ -41,7 +41,7 @@ class RingQueue {
   }
 
  private:
-  static constexpr std::size_t kSmallest = 4;
+  static constexpr std::size_t kSmallest = 2;
   static constexpr std::size_t kKept = 1024;
 
   T& at(std::size_t i) {

@@ -114,7 +114,13 @@ void Lane::pipe(std::string_view bytes) {
 }
 
 void Lane::on_turn_end() {
-  if (state_ == State::handshake || state_ == State::open) write();
+  if (state_ != State::handshake && state_ != State::open) return;
+  // What is held back goes out in the turn of the next replies.
+  if (state_ == State::open && !pipe_ &&
+      pacer_.holds(buffer_.written_unanswered(), buffer_.unsent())) {
+    return;
+  }
+  write();
 }
 
 void Lane::on_writable() {
@@ -139,6 +145,7 @@ void Lane::write() {
     }
     stats_.sent_bytes.add(result.bytes);
     buffer_.written(result.bytes);
+    pacer_.on_write(loop_.now());
     // A pipe has no replies to wait for: what is written is done with.
     if (pipe_) buffer_.answered(result.bytes);
     if (result.bytes == unsent) return;
@@ -174,9 +181,13 @@ void Lane::on_readable() {
     socket_->wait_readable(self);
     return;
   }
+  pacer_.on_reply(last_received_);
   reader_.commit(result.bytes);
   if (!drain_replies()) return;
-  if (room_timer_.is_set()) return;
+  // Replies make room for what was held back. If they did not answer all of it, the rest is not
+  // held back any longer either: the server is writing as it goes.
+  if (state_ == State::open && buffer_.unsent() > 0 && !writing_blocked_) write();
+  if (state_ == State::ended || room_timer_.is_set()) return;
   socket_->wait_readable(self);
   if (state_ == State::open && entries_.empty()) owner_->on_lane_drained(*this);
 }

@@ -17,6 +17,7 @@
 #include "proxy/upstream/lane_buffer.hpp"
 #include "proxy/upstream/reply_reader.hpp"
 #include "proxy/upstream/upstream_stats.hpp"
+#include "proxy/upstream/write_pacer.hpp"
 
 namespace hawser {
 
@@ -160,6 +161,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   std::unique_ptr<Handshake> handshake_;
   ReplyReader reader_;
   LaneBuffer buffer_;
+  WritePacer pacer_;
   RingQueue<Entry> entries_;
   SlotHandle pipe_;
   Timer timer_;       ///< Handshake deadline, then the earliest deadline of the entries.

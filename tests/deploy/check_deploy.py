@@ -171,14 +171,16 @@ class Kubernetes(Binary):
         """The status of a GET, tried for 10 s at most until somebody listens."""
         deadline = time.monotonic() + 10
         while True:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
                 connection.request("GET", path)
                 return connection.getresponse().status
             except ConnectionRefusedError:
                 self.assertIsNone(process.poll(), "hawser ended")
                 self.assertLess(time.monotonic(), deadline, "nobody listens")
                 time.sleep(0.02)
+            finally:
+                connection.close()
 
 
 class Readme(Binary):

@@ -126,8 +126,7 @@ TEST(RedisUrl, WhatIsWrongIsSaid) {
             "ambiguous 'value@host': user name or password? (write user:@host for a user name, "
             ":password@host for a password)");
   EXPECT_EQ(problem("redis://h/1?db=1"), "the database is named twice (in the path and as db=)");
-  EXPECT_EQ(problem("redis://h?db=1&db=1"),
-            "the database is named twice (two db= after the '?')");
+  EXPECT_EQ(problem("redis://h?db=1&db=1"), "the database is named twice (two db= after the '?')");
   EXPECT_EQ(problem("redis://h?timeout=5"),
             "unknown option 'timeout' after the '?' (there is only db)");
   EXPECT_EQ(problem("redis://h1,h2"), "several hosts (this kind of URL names one server)");

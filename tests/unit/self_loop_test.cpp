@@ -9,8 +9,8 @@ namespace {
 
 bool loops(std::string_view upstream, std::initializer_list<std::string_view> listeners) {
   std::vector<ListenUrl> parsed;
-  for (const auto listener : listeners) parsed.push_back(parse_listen_url(listener).value());
-  return find_self_loop(parse_redis_url(upstream).value(), parsed).has_value();
+  for (const auto listener : listeners) parsed.push_back(*parse_listen_url(listener));
+  return find_self_loop(*parse_redis_url(upstream), parsed).has_value();
 }
 
 TEST(SelfLoop, SameAddressAndPort) {
@@ -73,9 +73,9 @@ TEST(SelfLoop, TransportsDoNotMix) {
 }
 
 TEST(SelfLoop, SentenceNamesBothSidesWithoutPassword) {
-  const std::vector<ListenUrl> listeners = {parse_listen_url("tcp://127.0.0.1:6380").value()};
+  const std::vector<ListenUrl> listeners = {*parse_listen_url("tcp://127.0.0.1:6380")};
   const auto sentence =
-      find_self_loop(parse_redis_url("redis://:hunter2@localhost:6380").value(), listeners);
+      find_self_loop(*parse_redis_url("redis://:hunter2@localhost:6380"), listeners);
   ASSERT_TRUE(sentence);
   EXPECT_EQ(*sentence,
             "hawser would connect to itself: the upstream redis://:***@localhost:6380/0 is its own "

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
 
 #include "config/reference.hpp"
 #include "config/toml_source.hpp"

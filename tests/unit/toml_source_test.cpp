@@ -7,7 +7,9 @@ namespace {
 
 using Errors = std::vector<std::string>;
 
-Errors errors_of(std::string_view text) { return read_toml(text, "h.toml").errors; }
+Errors errors_of(std::string_view text) {
+  return read_toml(text, "h.toml").errors;
+}
 
 TEST(TomlSource, ValuesOfEveryTypeArrive) {
   const auto source = read_toml(
@@ -144,8 +146,7 @@ TEST(TomlSource, KeyGivenTwiceIsAnError) {
 
 TEST(TomlSource, PasswordInABadUrlIsNotTold) {
   const auto errors = errors_of("[upstream]\nurl = \"redis://:hunter2@h:x\"\n");
-  EXPECT_EQ(errors,
-            Errors{"h.toml:2:7: upstream.url: bad port (want a number from 0 to 65535)"});
+  EXPECT_EQ(errors, Errors{"h.toml:2:7: upstream.url: bad port (want a number from 0 to 65535)"});
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include "proxy/upstream/pinned_handler.hpp"
+#include "proxy/blocking/pinned_handler.hpp"
 
-#include "proxy/upstream/pinned_session.hpp"
+#include "proxy/blocking/pinned_session.hpp"
 
 namespace hawser {
 

@@ -1,4 +1,4 @@
-#include "proxy/upstream/pinned_session.hpp"
+#include "proxy/blocking/pinned_session.hpp"
 
 #include "proxy/blocking/blocking_time.hpp"
 
