@@ -181,8 +181,7 @@ std::size_t ClientSession::run(protocol::RequestParser& parser, std::string_view
       parts_.stats.protocol_errors.add();
       std::string reply;
       protocol::ReplyWriter(reply, context().resp).error("ERR " + std::string(parser.error()));
-      replies_->push(reply);
-      close_after_replies();
+      answer_and_close(reply);
       break;
     }
     const std::size_t consumed = parser.consumed();
@@ -297,7 +296,7 @@ void ClientSession::check_output() {
     if (stall_timer_ != nullptr) stall_timer_.reset();
     return;
   }
-  if (!replies_->is_streaming()) {
+  if (!replies_->streams_beyond_limit()) {
     parts_.stats.output_limit_closes.add();
     abort("clients.output_limit reached");
     return;
@@ -318,7 +317,14 @@ void ClientSession::check_output() {
 
 void ClientSession::refuse(Failure failure) {
   parts_.stats.failures[static_cast<std::size_t>(failure)].add();
-  replies_->push(failure_reply(failure));
+  answer_and_close(failure_reply(failure));
+}
+
+/// For input that makes no request: the error comes behind the replies owed so far.
+void ClientSession::answer_and_close(std::string_view error) {
+  Request none;
+  none.arrived = parts_.loop.now();
+  replies_->open(none, false).complete(error);
   close_after_replies();
 }
 

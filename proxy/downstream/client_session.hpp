@@ -101,6 +101,7 @@ class ClientSession final : public Client,
   void read_on();
   void on_peer_gone(bool may_still_read);
   void refuse(Failure failure);
+  void answer_and_close(std::string_view error);
   bool flush();
   void check_output();
   void close();

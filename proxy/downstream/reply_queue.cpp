@@ -96,20 +96,22 @@ bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last)
     if (last) --unanswered_;
     return true;
   }
+  if (!streaming_) streamed_ = 0;
   streaming_ = true;
+  streamed_ += part.size();
   Slot& slot = slots_[number - front_];
   if (!slot.muted && !part.empty()) output_.append(part.substr(owner_->write_through(part)));
   if (last) {
-    streaming_ = false;
     --unanswered_;
     count(slot);
     slots_.drop();
     ++front_;
     release_ready();
+    streaming_ = false;
   }
-  const std::size_t queued = output_.size();
+  const bool has_room = !streams_beyond_limit() || output_.size() <= limits_.output;
   owner_->on_replies_ready();
-  return queued <= limits_.output;
+  return has_room;
 }
 
 }  // namespace hawser

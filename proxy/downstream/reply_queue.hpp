@@ -53,8 +53,8 @@ class ReplyQueue final : public ReplySink {
   std::size_t size() const { return slots_.size(); }
   /// What is to be written to the client.
   ByteChain& output() { return output_; }
-  /// Whether a reply is being handed on in parts now.
-  bool is_streaming() const { return streaming_; }
+  /// Whether the reply being handed on in parts has alone outgrown the output limit.
+  bool streams_beyond_limit() const { return streaming_ && streamed_ > limits_.output; }
 
   void on_reply(std::uint32_t slot, Reply reply) override;
   void on_failure(std::uint32_t slot, Failure failure, std::int64_t number) override;
@@ -87,7 +87,8 @@ class ReplyQueue final : public ReplySink {
   ByteChain output_;
   std::uint32_t front_ = 0;  ///< Number of the slot at the front.
   std::uint32_t unanswered_ = 0;
-  bool streaming_ = false;
+  bool streaming_ = false;    ///< The front's reply is being handed on in parts.
+  std::size_t streamed_ = 0;  ///< Bytes of it so far.
 };
 
 }  // namespace hawser
