@@ -85,6 +85,7 @@ struct Server::Impl final : HealthView, LaneEvents {
               .stats = downstream_stats,
               .dispatcher = dispatcher,
               .registry = registry,
+              .home_database = static_cast<std::uint32_t>(url.db),
               .parser = protocol::RequestParser({})},
         build("hawser", HAWSER_VERSION),
         signals(loop.io(), SIGTERM, SIGINT, SIGHUP),

@@ -15,6 +15,8 @@ constexpr std::size_t kBackpressure = std::size_t{1} << 20;
 /// How much is read ahead while no request may be dispatched, so as to notice a client that leaves.
 constexpr std::size_t kReadAhead = std::size_t{64} << 10;
 constexpr int kPieces = 64;
+/// How long a refused client may go on sending before it is closed.
+constexpr auto kLinger = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -40,6 +42,7 @@ ClientSession::ClientSession(DownstreamParts& parts, std::uint64_t id, int descr
       peer_(std::move(peer)),
       connected_at_(parts.loop.now()),
       last_request_(parts.loop.now()) {
+  set_context({.database = parts.home_database});
   listener_.connections.add(1);
 }
 
@@ -72,6 +75,7 @@ void ClientSession::read_on() {
 
 void ClientSession::on_readable() {
   reading_ = false;
+  if (closing_ && lingers_ && stall_timer_ != nullptr) discard_input();
   if (closing_ || closed_) return;
   if (rest_ == nullptr && may_dispatch()) {
     read_scratch();
@@ -107,6 +111,7 @@ void ClientSession::keep(std::string_view rest) {
   rest_->incomplete = may_dispatch();
   if (rest_->incomplete) std::swap(rest_->parser, parts_.parser);
   parts_.parser.reset();
+  (void)fits();
 }
 
 void ClientSession::read_rest() {
@@ -119,7 +124,8 @@ void ClientSession::read_rest() {
   const std::size_t missing = rest_->incomplete ? rest_->parser.bytes_missing() : 0;
   Block& block = *rest_->block;
   // Inside a long argument exactly its end is read, so that the block holds one request.
-  const std::size_t room = missing > BlockPool::kOrdinary ? missing : block.room();
+  const std::size_t room =
+      missing > BlockPool::kOrdinary ? std::min(missing, block.room()) : block.room();
   const IoResult result = socket_.receive(block.space(), room);
   if (result.status == IoResult::Status::ok) {
     parts_.stats.received_bytes.add(result.bytes);
@@ -133,16 +139,25 @@ void ClientSession::read_rest() {
   read_on();
 }
 
-/// Returns false if the client was refused more room.
+/// Whether the request that is arriving keeps to its limit; otherwise the client is refused, before
+/// the rest of it is stored.
+bool ClientSession::fits() {
+  if (closing_ || closed_ || rest_ == nullptr || !rest_->incomplete) return true;
+  if (rest_->block->size() + rest_->parser.bytes_missing() <=
+      parts_.settings.clients.request_limit) {
+    return true;
+  }
+  refuse(Failure::full_request);
+  return false;
+}
+
+/// Returns false if the client was refused more room. Memory grows with what has really come, not
+/// with what a length line promises.
 bool ClientSession::make_room() {
   const std::size_t missing = rest_->incomplete ? rest_->parser.bytes_missing() : 1;
   const std::size_t size = rest_->block->size();
-  if (rest_->block->room() >= missing) return true;
-  const std::size_t wanted = size + std::max(missing, std::min(size, kReadAhead));
-  if (size + missing > parts_.settings.clients.request_limit) {
-    refuse(Failure::full_request);
-    return false;
-  }
+  if (rest_->block->room() >= std::min(missing, kReadAhead)) return true;
+  const std::size_t wanted = size + std::min(missing, std::max(3 * size, 4 * kReadAhead));
   if (parts_.loop.blocks().bytes_in_use() + wanted > parts_.settings.buffers.max_bytes) {
     refuse(Failure::full_buffers);
     return false;
@@ -166,6 +181,7 @@ void ClientSession::advance() {
   rest_->block->consume(used);
   rest_->incomplete = may_dispatch();
   if (!rest_->incomplete) rest_->parser.reset();
+  (void)fits();
 }
 
 /// Dispatches requests from the front of `input`; returns how many bytes are done with.
@@ -215,7 +231,7 @@ SlotHandle ClientSession::open_slot(const Request& request) {
 }
 
 void ClientSession::forget_state() {
-  set_context({});
+  set_context({.database = parts_.home_database});
   set_name({});
   set_own_handler(nullptr);
   reply_mode_ = ReplyMode::on;
@@ -268,7 +284,7 @@ bool ClientSession::flush() {
     output.consume(result.bytes);
   }
   if (closing_ && replies_->size() == 0) {
-    close();
+    finish();
     return false;
   }
   return true;
@@ -325,7 +341,33 @@ void ClientSession::answer_and_close(std::string_view error) {
   Request none;
   none.arrived = parts_.loop.now();
   replies_->open(none, false).complete(error);
+  lingers_ = true;
   close_after_replies();
+}
+
+/// Everything is written. A client that is refused in the middle of sending would lose the error
+/// to a reset if its connection were closed now: it may first send to the end, for a moment.
+void ClientSession::finish() {
+  if (!lingers_) {
+    close();
+    return;
+  }
+  if (stall_timer_ != nullptr && reading_) return;
+  socket_.shutdown_send();
+  stall_timer_ = std::make_unique<Timer>(parts_.loop, [this] { close(); });
+  stall_timer_->set(parts_.loop.now() + kLinger);
+  reading_ = true;
+  socket_.wait_readable(std::static_pointer_cast<ClientSession>(shared_from_this()));
+}
+
+void ClientSession::discard_input() {
+  const IoResult result = socket_.receive(parts_.loop.scratch(), Loop::kScratchBytes);
+  if (result.status == IoResult::Status::ended || result.status == IoResult::Status::failed) {
+    close();
+    return;
+  }
+  reading_ = true;
+  socket_.wait_readable(std::static_pointer_cast<ClientSession>(shared_from_this()));
 }
 
 /// The client has ended its side. What it asked before is still answered, as far as it reads; but

@@ -25,7 +25,8 @@ struct DownstreamParts {
   DownstreamStats& stats;
   Dispatcher& dispatcher;
   ClientRegistry& registry;
-  protocol::RequestParser parser;  ///< For requests that arrive whole, by far the most.
+  const std::uint32_t home_database;  ///< Of the upstream URL; where every client begins.
+  protocol::RequestParser parser;     ///< For requests that arrive whole, by far the most.
 };
 
 /// One client's connection: reads requests, has them dispatched in order, writes replies. Kept
@@ -91,6 +92,7 @@ class ClientSession final : public Client,
 
   void read_scratch();
   void read_rest();
+  bool fits();
   bool make_room();
   void advance();
   std::size_t run(protocol::RequestParser& parser, std::string_view input, BlockPtr* block,
@@ -102,6 +104,8 @@ class ClientSession final : public Client,
   void on_peer_gone(bool may_still_read);
   void refuse(Failure failure);
   void answer_and_close(std::string_view error);
+  void finish();
+  void discard_input();
   bool flush();
   void check_output();
   void close();
@@ -122,6 +126,7 @@ class ClientSession final : public Client,
   bool paused_ = false;   ///< A handler decides before the next request is dispatched.
   bool held_ = false;     ///< The next request waits until all earlier ones are answered.
   bool closing_ = false;  ///< No more requests; closes when all replies were written.
+  bool lingers_ = false;  ///< Before it closes, what the client still sends is discarded.
   bool closed_ = false;
   bool reading_ = false;  ///< A wait for readability is pending.
   bool write_blocked_ = false;

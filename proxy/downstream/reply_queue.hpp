@@ -59,7 +59,7 @@ class ReplyQueue final : public ReplySink {
   void on_reply(std::uint32_t slot, Reply reply) override;
   void on_failure(std::uint32_t slot, Failure failure, std::int64_t number) override;
   std::size_t stream_threshold(std::uint32_t slot) const override;
-  bool on_part(std::uint32_t slot, std::string_view part, bool last) override;
+  bool on_part(std::uint32_t number, std::string_view part, bool last) override;
 
  private:
   struct Slot {
@@ -71,7 +71,7 @@ class ReplyQueue final : public ReplySink {
     bool answered;
   };
 
-  void answer(std::uint32_t slot, Reply reply);
+  void answer(std::uint32_t number, Reply reply);
   void release(Slot& slot, Reply reply);
   void count(const Slot& slot);
   void release_ready();

@@ -28,9 +28,9 @@ class RingQueue {
     return *new (place) T(std::move(value));
   }
   T pop() {
-    T& place = at(head_++);
-    T value = std::move(place);
-    place.~T();
+    T* place = &at(head_++);
+    T value = std::move(*place);
+    place->~T();
     if (head_ == tail_ && capacity_ > kKept) release();
     return value;
   }
@@ -53,9 +53,9 @@ class RingQueue {
         ::operator new (larger * sizeof(T), std::align_val_t{alignof(T)}));
     const std::size_t count = size();
     for (std::size_t i = 0; i < count; ++i) {
-      T& old = at(head_ + i);
-      new (reinterpret_cast<T*>(memory) + i) T(std::move(old));
-      old.~T();
+      T* old = &at(head_ + i);
+      new (reinterpret_cast<T*>(memory) + i) T(std::move(*old));
+      old->~T();
     }
     release();
     memory_ = memory;

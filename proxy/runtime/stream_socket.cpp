@@ -97,18 +97,15 @@ IoResult StreamSocket::send(const iovec* pieces, int count) {
   return outcome(::sendmsg(descriptor_, &message, MSG_NOSIGNAL));
 }
 
+void StreamSocket::shutdown_send() {
+  (void)::shutdown(descriptor_, SHUT_WR);
+}
+
 void StreamSocket::close() {
   if (!is_open()) return;
   descriptor_ = -1;
   boost::system::error_code ignored;
   impl_->socket.close(ignored);
-}
-
-void StreamSocket::reset() {
-  if (!is_open()) return;
-  const linger now{1, 0};
-  (void)::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  close();
 }
 
 }  // namespace hawser

@@ -47,10 +47,10 @@ class StreamSocket {
   IoResult send(const iovec* pieces, int count);
   IoResult send(const char* bytes, std::size_t size);
 
+  /// No more bytes will be sent; the peer reads an end.
+  void shutdown_send();
   /// Ends both directions at once; waits end without a call. Safe to call twice.
   void close();
-  /// Closes so that the peer sees a reset and unsent bytes are dropped.
-  void reset();
   bool is_open() const { return descriptor_ >= 0; }
 
  private:

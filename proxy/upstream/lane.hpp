@@ -91,7 +91,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   };
 
   Lane(const Parts& parts, LaneOwner& owner);
-  ~Lane();
+  ~Lane() override;
 
   void open(const Endpoint& endpoint, HandshakePlan plan, TimePoint deadline);
   bool is_open() const { return state_ == State::open; }

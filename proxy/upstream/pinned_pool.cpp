@@ -95,9 +95,9 @@ bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
     if (member.state == State::opening && member.context == waiter->context) ++opening;
     if (member.state != State::spare) continue;
     if (member.context == waiter->context) {
-      Waiter served = std::move(*waiter);
+      const Waiter served = std::move(*waiter);
       waiters_.erase(waiter);
-      hand_out(member, std::move(served));
+      hand_out(member, served);
       return true;
     }
     other_context = &member;
@@ -115,7 +115,7 @@ bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
   return true;
 }
 
-void PinnedPool::hand_out(Member& member, Waiter waiter) {
+void PinnedPool::hand_out(Member& member, const Waiter& waiter) {
   member.state = State::leased;
   parts_.stats.pinned_wait.observe(parts_.loop.now() - waiter.since);
   waiter.done({std::make_unique<Lease>(*this, member.lane, nullptr), {}, {}});

@@ -88,7 +88,7 @@ class PinnedPool final : public LaneOwner {
   void serve();
   void serve_line();
   bool serve_one(std::list<Waiter>::iterator waiter);
-  void hand_out(Member& member, Waiter waiter);
+  void hand_out(Member& member, const Waiter& waiter);
   void open(const Context& context);
   void on_timer();
   void set_timer();

@@ -1,0 +1,169 @@
+"""Redis killed, frozen, restarted, absent: an answer in time, and only true ones."""
+
+import time
+import unittest
+
+from resp import Client, ErrorReply
+from servers import Hawser, RedisServer, eventually
+
+LOST = "PROXYLOST upstream connection lost, outcome unknown"
+DOWN = "PROXYDOWN no upstream connection, command not executed (ECONNREFUSED)"
+
+
+class Failures(unittest.TestCase):
+    def setUp(self):
+        self.redis = RedisServer()
+        self.addCleanup(self.redis.stop)
+        self.hawser = Hawser(self.redis, timeout_command="700ms", timeout_total="1s",
+                             timeout_connect="500ms")
+        self.clients = []
+
+    def tearDown(self):
+        for client in self.clients:
+            client.close()
+        eventually(self.hawser.at_rest, "nothing is left", 10)
+        self.assertEqual(self.hawser.stop(), 0)
+
+    def client(self):
+        self.clients.append(Client(self.hawser.port))
+        return self.clients[-1]
+
+    def direct(self):
+        self.clients.append(Client(self.redis.port))
+        return self.clients[-1]
+
+    def busy_redis(self, seconds):
+        """Redis is in the middle of a command of somebody else."""
+        blocker = self.direct()
+        blocker.send("DEBUG", "SLEEP", seconds)
+        time.sleep(0.05)  # Until Redis has read it; there is nothing to be seen from outside.
+
+    def test_killed_with_requests_in_flight_says_outcome_unknown(self):
+        client = self.client()
+        client("SET", "a", 1)
+        self.busy_redis(0.5)
+        client.send("INCR", "a")
+        eventually(lambda: self.hawser.metric("hawser_commands_in_flight") == 1, "in flight")
+        self.redis.kill()
+        self.assertEqual(client.read(), LOST)
+
+    def test_works_again_within_a_second_of_redis_being_back(self):
+        client = self.client()
+        self.assertEqual(client("SET", "a", 1), "OK")
+        self.redis.kill()
+        self.assertEqual(client("SET", "a", 2), DOWN)
+        self.redis.start()
+        began = time.monotonic()
+        self.assertEqual(client("SET", "a", 3), "OK")
+        self.assertLess(time.monotonic() - began, 1)
+
+    def test_frozen_redis_is_answered_in_time_and_late_replies_are_swallowed(self):
+        client, other = self.client(), self.client()
+        client("SET", "n", 10)
+        self.redis.freeze()
+        began = time.monotonic()
+        client.send("INCR", "n")
+        other.send("GET", "n")
+        first, second = client.read(), other.read()
+        self.assertLess(time.monotonic() - began, 1.3)
+        self.assertEqual(first, "PROXYTIMEOUT no reply within 700 ms, outcome unknown")
+        self.assertIsInstance(second, ErrorReply)
+        self.redis.thaw()
+        self.assertEqual(eventually(lambda: client("ECHO", "mine") == b"mine", "answers", 3), True)
+        for i in range(50):
+            self.assertEqual(client("ECHO", i), str(i).encode())
+            self.assertEqual(other("ECHO", -i), str(-i).encode())
+
+    def test_a_later_write_is_not_overtaken_by_one_left_on_the_lost_connection(self):
+        client = self.client()
+        client("SET", "k", "start")
+        for _ in range(5):
+            self.redis.freeze()
+            old = client.pipeline(*[("SET", "k", "old" + "x" * 100000) for _ in range(10)])
+            self.assertTrue(all(isinstance(r, ErrorReply) for r in old), old[0])
+            client.send("SET", "k", "new")
+            self.redis.thaw()
+            if client.read() == "OK":
+                self.assertEqual(client("GET", "k"), b"new")
+                time.sleep(0.1)  # What the old connection held would have run by now.
+                self.assertEqual(client("GET", "k"), b"new")
+
+    def test_the_lost_connections_id_is_killed_by_its_successor(self):
+        client, direct = self.client(), self.direct()
+        client("SET", "a", 1)
+        self.redis.freeze()
+        client("INCR", "a")
+        self.redis.thaw()
+        eventually(lambda: b"cmdstat_client|kill:calls=1" in direct("INFO", "commandstats"),
+                   "CLIENT KILL ID", 5)
+
+    def test_connections_cut_by_the_server_are_opened_again(self):
+        client = self.client()
+        client("SET", "a", 1)
+        self.direct()("CLIENT", "KILL", "TYPE", "normal")
+        self.assertIn(client("GET", "a"), [b"1", LOST])
+        self.assertEqual(client("GET", "a"), b"1")
+        self.assertGreaterEqual(self.hawser.metric("hawser_upstream_reconnects_total"), 1)
+
+    def test_nothing_is_executed_twice(self):
+        client = self.client()
+        client("SET", "n", 0)
+        acknowledged = unknown = 0
+        for _ in range(4):
+            client.raw(b"".join([b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"] * 300))
+            self.direct()("CLIENT", "KILL", "TYPE", "normal")
+            for _ in range(300):
+                reply = client.read()
+                acknowledged += isinstance(reply, int)
+                unknown += reply == LOST
+        value = int(client("GET", "n"))
+        self.assertGreaterEqual(value, acknowledged)
+        self.assertLessEqual(value, acknowledged + unknown)
+
+    def test_the_last_info_is_served_while_redis_is_away(self):
+        client = self.client()
+        live = client("INFO")
+        self.assertNotIn(b"# Hawser", live)
+        self.redis.kill()
+        eventually(lambda: b"# Hawser" in client("INFO"), "the copy is served", 3)
+        copy = client("INFO")
+        self.assertIn(b"loading:0", copy)
+        self.assertIn(b"redis_version:", copy)
+        self.assertTrue(client("INFO", "commandstats").startswith("PROXY"))
+
+    def test_blocked_client_is_told_of_the_loss(self):
+        client = self.client()
+        client.send("BLPOP", "nothing", 0)
+        eventually(lambda: self.hawser.metric("hawser_pinned_in_use") == 1, "blocked", 5)
+        self.redis.kill()
+        self.assertEqual(client.read(), LOST)
+
+
+class WithoutRedis(unittest.TestCase):
+    def test_hawser_starts_and_answers_and_connects_when_redis_comes(self):
+        redis = RedisServer(start=False)
+        self.addCleanup(redis.stop)
+        hawser = Hawser(redis, timeout_total="600ms", timeout_connect="300ms",
+                        timeout_command="500ms")
+        client = Client(hawser.port)
+        began = time.monotonic()
+        self.assertEqual(client("ECHO", "x"), b"x")
+        self.assertEqual(client("CLIENT", "SETNAME", "me"), "OK")
+        self.assertLess(time.monotonic() - began, 0.3)
+        self.assertEqual(client("HELLO", 3)[b"version"], b"7.0.0")
+        self.assertLess(time.monotonic() - began, 1)
+        for words in [("SET", "a", 1), ("PING",), ("INFO",), ("EVAL", "return 1", 0)]:
+            began = time.monotonic()
+            self.assertEqual(client(*words), DOWN, words)
+            self.assertLess(time.monotonic() - began, 0.9, words)
+        self.assertEqual(hawser.get("/readyz")[0], 200)
+        self.assertEqual(hawser.get("/health/redis")[0], 503)
+        redis.start()
+        eventually(lambda: client("SET", "a", 1) == "OK", "connects", 3)
+        self.assertEqual(hawser.get("/health/redis")[0], 200)
+        client.close()
+        self.assertEqual(hawser.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
