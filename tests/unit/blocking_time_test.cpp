@@ -1,0 +1,72 @@
+#include "proxy/blocking/blocking_time.hpp"
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace hawser {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A request as the dispatcher hands it on.
+struct Built {
+  explicit Built(std::initializer_list<std::string_view> words) {
+    for (const std::string_view word : words) {
+      spans.push_back({bytes.size(), word.size()});
+      bytes += word;
+    }
+    request.base = bytes.data();
+    request.args = spans;
+    request.command = protocol::find_command(request.arg(0));
+  }
+  std::string bytes;
+  std::vector<protocol::ArgSpan> spans;
+  Request request;
+};
+
+std::optional<Duration> time_of(std::initializer_list<std::string_view> words) {
+  const Built built(words);
+  return blocking_time(built.request);
+}
+
+TEST(BlockingTime, EveryBlockingCommandTellsItsOwnTimeOut) {
+  EXPECT_EQ(time_of({"BLPOP", "a", "b", "1.5"}), 1500ms);
+  EXPECT_EQ(time_of({"brpop", "a", "2"}), 2s);
+  EXPECT_EQ(time_of({"BRPOPLPUSH", "a", "b", "3"}), 3s);
+  EXPECT_EQ(time_of({"BLMOVE", "a", "b", "LEFT", "RIGHT", "4"}), 4s);
+  EXPECT_EQ(time_of({"BLMPOP", "5", "1", "a", "LEFT"}), 5s);
+  EXPECT_EQ(time_of({"BZPOPMIN", "a", "6"}), 6s);
+  EXPECT_EQ(time_of({"BZPOPMAX", "a", "7"}), 7s);
+  EXPECT_EQ(time_of({"BZMPOP", "8", "1", "a", "MIN"}), 8s);
+  EXPECT_EQ(time_of({"WAIT", "1", "900"}), 900ms);
+  EXPECT_EQ(time_of({"XREAD", "BLOCK", "700", "STREAMS", "s", "$"}), 700ms);
+  EXPECT_EQ(
+      time_of({"XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "block", "10", "STREAMS", "s", ">"}),
+      10ms);
+}
+
+TEST(BlockingTime, NamesAndKeysThatLookLikeTheOptionAreNone) {
+  EXPECT_EQ(time_of({"XREAD", "STREAMS", "BLOCK", "0"}), std::nullopt);
+  EXPECT_EQ(time_of({"XREADGROUP", "GROUP", "BLOCK", "5", "STREAMS", "s", ">"}), std::nullopt);
+  EXPECT_EQ(time_of({"GET", "BLOCK"}), std::nullopt);
+}
+
+TEST(BlockingTime, TimeOutsThatRedisRefusesAreNone) {
+  EXPECT_EQ(time_of({"BLPOP", "a", "x"}), std::nullopt);
+  EXPECT_EQ(time_of({"BLPOP", "a", "-1"}), std::nullopt);
+  EXPECT_EQ(time_of({"BLPOP", "a", "1e300"}), std::nullopt);
+  EXPECT_EQ(time_of({"BLPOP", "a", "nan"}), std::nullopt);
+}
+
+TEST(BlockingDeadline, ZeroMeansNeverAndAGraceIsAdded) {
+  const TimePoint now{100s};
+  EXPECT_EQ(blocking_deadline(Built({"BLPOP", "a", "0"}).request, now, 500ms), TimePoint::max());
+  EXPECT_EQ(blocking_deadline(Built({"BLPOP", "a", "2"}).request, now, 500ms), now + 2500ms);
+  EXPECT_EQ(blocking_deadline(Built({"GET", "a"}).request, now, 500ms), std::nullopt);
+}
+
+}  // namespace
+}  // namespace hawser

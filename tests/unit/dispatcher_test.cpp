@@ -1,0 +1,102 @@
+#include "proxy/downstream/dispatcher.hpp"
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace hawser {
+namespace {
+
+class Named final : public Handler {
+ public:
+  explicit Named(std::string name, std::string& seen) : name_(std::move(name)), seen_(seen) {}
+  Taken handle(Client&, Request&) override {
+    seen_ = name_;
+    return Taken::yes;
+  }
+
+ private:
+  std::string name_;
+  std::string& seen_;
+};
+
+class NobodysClient final : public Client {
+ public:
+  NobodysClient() : Client(1) {}
+  SlotHandle open_slot(const Request&) override { return {}; }
+  std::size_t unanswered() const override { return 0; }
+  void pause() override {}
+  void resume() override {}
+  bool push(std::string_view) override { return true; }
+  void close_after_replies() override {}
+  void abort(std::string_view) override {}
+};
+
+class DispatcherTest : public ::testing::Test {
+ protected:
+  std::string handler_of(std::initializer_list<std::string_view> words) {
+    std::string bytes;
+    std::vector<protocol::ArgSpan> spans;
+    for (const std::string_view word : words) {
+      spans.push_back({bytes.size(), word.size()});
+      bytes += word;
+    }
+    Request request;
+    request.base = bytes.data();
+    request.args = spans;
+    seen_.clear();
+    dispatcher_.dispatch(client_, request);
+    return seen_;
+  }
+
+  std::string seen_;
+  Named forward_{"forward", seen_}, pinned_{"pinned", seen_}, local_{"local", seen_},
+      refuse_{"refuse", seen_}, special_{"special", seen_};
+  Dispatcher dispatcher_{{forward_, pinned_, local_, refuse_}};
+  NobodysClient client_;
+};
+
+TEST_F(DispatcherTest, RowsGoToTheHandlerOfTheirTreatment) {
+  EXPECT_EQ(handler_of({"get", "a"}), "forward");
+  EXPECT_EQ(handler_of({"BLPOP", "a", "0"}), "pinned");
+  EXPECT_EQ(handler_of({"MULTI"}), "pinned");
+  EXPECT_EQ(handler_of({"Echo", "a"}), "local");
+  EXPECT_EQ(handler_of({"SHUTDOWN"}), "refuse");
+  EXPECT_EQ(handler_of({"CLIENT", "SETNAME", "a"}), "local");
+  EXPECT_EQ(handler_of({"CLIENT", "KILL", "ID", "1"}), "refuse");
+  EXPECT_EQ(handler_of({"CONFIG", "GET", "a"}), "forward");
+}
+
+TEST_F(DispatcherTest, WrongNumberOfArgumentsIsLeftToRedis) {
+  EXPECT_EQ(handler_of({"BLPOP", "a"}), "forward");
+  EXPECT_EQ(handler_of({"ECHO"}), "forward");
+  EXPECT_EQ(handler_of({"CLIENT", "SETNAME"}), "forward");
+}
+
+TEST_F(DispatcherTest, WhatIsNotInTheTableNeverTouchesASharedLane) {
+  EXPECT_EQ(handler_of({"NOSUCH"}), "pinned");
+  EXPECT_EQ(handler_of({""}), "pinned");
+  EXPECT_EQ(handler_of({"CONFIG", "NOSUCH"}), "pinned");
+  EXPECT_EQ(handler_of({"CLIENT", "NOSUCH"}), "local");
+}
+
+TEST_F(DispatcherTest, RoutesGoBeforeTreatments) {
+  dispatcher_.route("select", special_);
+  dispatcher_.route("script|kill", special_);
+  EXPECT_EQ(handler_of({"SELECT", "1"}), "special");
+  EXPECT_EQ(handler_of({"SCRIPT", "KILL"}), "special");
+  EXPECT_EQ(handler_of({"SCRIPT", "EXISTS", "a"}), "forward");
+}
+
+TEST_F(DispatcherTest, ClientsOwnHandlerTakesAllButTheRefused) {
+  client_.set_own_handler(std::make_shared<Named>("own", seen_));
+  EXPECT_EQ(handler_of({"GET", "a"}), "own");
+  EXPECT_EQ(handler_of({"ECHO", "a"}), "own");
+  EXPECT_EQ(handler_of({"NOSUCH"}), "own");
+  EXPECT_EQ(handler_of({"SHUTDOWN"}), "refuse");
+}
+
+}  // namespace
+}  // namespace hawser

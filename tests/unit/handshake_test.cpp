@@ -1,0 +1,103 @@
+#include "proxy/upstream/handshake.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hawser {
+namespace {
+
+using Step = Handshake::Step;
+
+constexpr std::string_view kHello2 =
+    "*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$5\r\nproto\r\n:2\r\n"
+    "$2\r\nid\r\n:9\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+    "$7\r\nmodules\r\n*0\r\n";
+
+HandshakePlan plan() {
+  HandshakePlan out;
+  out.name = "hawser:test:main";
+  out.version = "1.0";
+  return out;
+}
+
+/// Answers everything behind HELLO; returns the last step.
+Step finish(Handshake& handshake, std::string_view id = ":42\r\n") {
+  for (const std::string_view reply :
+       {std::string_view("+OK\r\n"), std::string_view("-ERR x\r\n"), std::string_view("-ERR x\r\n"),
+        std::string_view("+OK\r\n")}) {
+    EXPECT_EQ(handshake.on_reply(reply), Step::more);
+  }
+  return handshake.on_reply(id);
+}
+
+TEST(Handshake, LearnsVersionAndIdAndSurvivesMissingSetinfo) {
+  Handshake handshake(plan());
+  EXPECT_TRUE(handshake.bytes().starts_with("*2\r\n$5\r\nHELLO\r\n$1\r\n2\r\n"));
+  EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
+  EXPECT_EQ(finish(handshake), Step::done);
+  EXPECT_EQ(handshake.result().server_version, "7.0.15");
+  EXPECT_EQ(handshake.result().client_id, 42U);
+}
+
+TEST(Handshake, LogsInWithTheUserAndChoosesProtocolAndDatabase) {
+  HandshakePlan wanted = plan();
+  wanted.resp = RespVersion::resp3;
+  wanted.password = "pw";
+  wanted.database = 7;
+  const Handshake handshake(wanted);
+  EXPECT_NE(handshake.bytes().find("HELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$2\r\npw"),
+            std::string::npos);
+  EXPECT_NE(handshake.bytes().find("SELECT\r\n$1\r\n7"), std::string::npos);
+}
+
+TEST(Handshake, RefusedPasswordIsTheServersOwnError) {
+  Handshake handshake(plan());
+  EXPECT_EQ(handshake.on_reply("-WRONGPASS no\r\n"), Step::failed);
+  EXPECT_EQ(handshake.error(), "-WRONGPASS no\r\n");
+  EXPECT_FALSE(handshake.failed_at_select());
+}
+
+TEST(Handshake, RefusedDatabaseIsToldApart) {
+  HandshakePlan wanted = plan();
+  wanted.database = 99;
+  Handshake handshake(wanted);
+  EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
+  EXPECT_EQ(handshake.on_reply("-ERR DB index is out of range\r\n"), Step::failed);
+  EXPECT_TRUE(handshake.failed_at_select());
+}
+
+TEST(Handshake, PredecessorsAreKilledBeforeItIsDone) {
+  HandshakePlan wanted = plan();
+  wanted.predecessors = {17, 18};
+  Handshake handshake(wanted);
+  EXPECT_NE(handshake.bytes().find("KILL\r\n$2\r\nID\r\n$2\r\n17"), std::string::npos);
+  EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
+  EXPECT_EQ(finish(handshake), Step::more);
+  EXPECT_EQ(handshake.on_reply(":1\r\n"), Step::more);
+  EXPECT_EQ(handshake.on_reply("-NOPERM no\r\n"), Step::done);
+  EXPECT_FALSE(handshake.result().predecessors_killed);
+}
+
+TEST(Handshake, ServerWithoutHelloIsAskedAgainWithAuth) {
+  HandshakePlan wanted = plan();
+  wanted.password = "pw";
+  Handshake handshake(wanted);
+  EXPECT_EQ(handshake.on_reply("-ERR unknown command `HELLO`\r\n"), Step::write);
+  EXPECT_TRUE(handshake.bytes().starts_with("*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"));
+  // The rest of the first flight is answered too: five errors that mean nothing.
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(handshake.on_reply("-NOAUTH\r\n"), Step::more);
+  EXPECT_EQ(handshake.on_reply("+OK\r\n"), Step::more);
+  EXPECT_EQ(finish(handshake, "-ERR unknown\r\n"), Step::done);
+  EXPECT_EQ(handshake.result().server_version, "");
+  EXPECT_EQ(handshake.result().client_id, 0U);
+}
+
+TEST(HelloField, ReadsStringsAndNumbersOfBothShapes) {
+  EXPECT_EQ(hello_field(kHello2, "version"), "7.0.15");
+  EXPECT_EQ(hello_field(kHello2, "id"), "9");
+  EXPECT_EQ(hello_field("%1\r\n$7\r\nversion\r\n$5\r\n8.0.1\r\n", "version"), "8.0.1");
+  EXPECT_EQ(hello_field(kHello2, "nothing"), std::nullopt);
+  EXPECT_EQ(hello_field("*2\r\n$7\r\nversion\r\n$50\r\n7", "version"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace hawser

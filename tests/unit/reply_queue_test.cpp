@@ -1,0 +1,150 @@
+#include "proxy/downstream/reply_queue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+
+namespace hawser {
+namespace {
+
+class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
+ protected:
+  static constexpr std::size_t kOutput = 100000;
+  static constexpr std::size_t kStreamAbove = 1000;
+
+  ReplyQueueTest()
+      : queue_(new ReplyQueue(*this, stats_, clock_, pool_,
+                              {.output = kOutput, .stream_above = kStreamAbove})) {}
+
+  SlotHandle open(bool muted = false) { return queue_->open(Request{}, muted); }
+
+  /// Takes what is ready to be written.
+  std::string written() {
+    std::string out;
+    std::array<iovec, 64> pieces;
+    while (!queue_->output().empty()) {
+      const int count = queue_->output().describe(pieces.data(), 64);
+      for (int i = 0; i < count; ++i) {
+        const iovec& piece = pieces[static_cast<std::size_t>(i)];
+        out.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+        queue_->output().consume(piece.iov_len);
+      }
+    }
+    return out;
+  }
+
+  void on_replies_ready() override { ++ready_; }
+  std::size_t write_through(std::string_view) override { return 0; }
+  void on_reply_broken() override { broken_ = true; }
+
+  BlockPool pool_;
+  DownstreamStats stats_;
+  TurnClock clock_;
+  SinkPtr<ReplyQueue> queue_;
+  int ready_ = 0;
+  bool broken_ = false;
+};
+
+TEST_F(ReplyQueueTest, RepliesInAnyOrderAreReleasedInTheOrderOfRequests) {
+  SlotHandle first = open(), second = open(), third = open();
+  third.complete("+3\r\n");
+  EXPECT_EQ(written(), "");
+  first.complete("+1\r\n");
+  EXPECT_EQ(written(), "+1\r\n");
+  second.complete("+2\r\n");
+  EXPECT_EQ(written(), "+2\r\n+3\r\n");
+  EXPECT_EQ(queue_->unanswered(), 0U);
+}
+
+TEST_F(ReplyQueueTest, EarlyAnswerCountsAsAnsweredBeforeItsTurn) {
+  SlotHandle first = open(), second = open();
+  second.complete("+2\r\n");
+  EXPECT_EQ(queue_->unanswered(), 1U);
+  EXPECT_EQ(queue_->size(), 2U);
+  first.complete("+1\r\n");
+  EXPECT_EQ(queue_->size(), 0U);
+}
+
+TEST_F(ReplyQueueTest, RepliesAfterTheClientLeftAreSwallowed) {
+  SlotHandle first = open(), second = open();
+  queue_->detach();
+  first.complete("+secret\r\n");
+  second.fail(Failure::timeout, 5);
+  EXPECT_EQ(ready_, 0);
+  EXPECT_TRUE(queue_->output().empty());
+  EXPECT_EQ(pool_.bytes_in_use(), 0U);
+}
+
+TEST_F(ReplyQueueTest, QueueOutlivesItsClientWhileRequestsAreInFlight) {
+  SlotHandle slot = open();
+  queue_->detach();
+  queue_ = SinkPtr<ReplyQueue>();
+  slot.complete("+late\r\n");  // A sanitizer would see a use after free.
+}
+
+TEST_F(ReplyQueueTest, DroppedHandleIsAnsweredWithAnUnknownOutcome) {
+  { const SlotHandle dropped = open(); }
+  EXPECT_EQ(written(), failure_reply(Failure::lost));
+}
+
+TEST_F(ReplyQueueTest, MutedReplyIsDroppedAtItsPlace) {
+  SlotHandle first = open(true), second = open();
+  second.complete("+2\r\n");
+  EXPECT_EQ(written(), "");
+  first.complete("+1\r\n");
+  EXPECT_EQ(written(), "+2\r\n");
+}
+
+TEST_F(ReplyQueueTest, FailureIsCountedByReason) {
+  open().fail(Failure::timeout, 3000);
+  EXPECT_EQ(written(), "-PROXYTIMEOUT no reply within 3000 ms, outcome unknown\r\n");
+  EXPECT_EQ(stats_.failures[static_cast<std::size_t>(Failure::timeout)].value(), 1U);
+}
+
+TEST_F(ReplyQueueTest, StreamIsTakenOnlyAtTheFront) {
+  SlotHandle first = open(), second = open();
+  EXPECT_EQ(first.stream_threshold(), kStreamAbove);
+  EXPECT_EQ(second.stream_threshold(), 0U);
+  first.complete("+1\r\n");
+  EXPECT_EQ(second.stream_threshold(), kStreamAbove);
+  second.abandon();
+}
+
+TEST_F(ReplyQueueTest, StreamedPartsComeOutInOrderAndReleaseWhatWaits) {
+  SlotHandle first = open(), second = open();
+  second.complete("+2\r\n");
+  EXPECT_TRUE(first.stream("$6\r\nabc", false));
+  EXPECT_EQ(written(), "$6\r\nabc");
+  EXPECT_TRUE(first.stream("def\r\n", true));
+  EXPECT_EQ(written(), "def\r\n+2\r\n");
+}
+
+TEST_F(ReplyQueueTest, ReplyLongerThanTheOutputLimitWaitsForItsReader) {
+  SlotHandle slot = open();
+  EXPECT_TRUE(slot.stream(std::string(kOutput, 'x'), false));
+  EXPECT_FALSE(slot.stream("more", false));
+  EXPECT_TRUE(queue_->streams_beyond_limit());
+  written();
+  EXPECT_TRUE(slot.stream("", false));
+  slot.stream("\r\n", true);
+}
+
+TEST_F(ReplyQueueTest, BacklogOfSeveralRepliesIsNoReasonToWait) {
+  SlotHandle first = open(), second = open();
+  first.complete(std::string(kOutput, 'x'));
+  EXPECT_TRUE(second.stream(std::string(2000, 'y'), false));
+  EXPECT_FALSE(queue_->streams_beyond_limit());
+  second.stream("", true);
+}
+
+TEST_F(ReplyQueueTest, LossInTheMiddleOfAStreamEndsTheClientInsteadOfInventingBytes) {
+  SlotHandle slot = open();
+  slot.stream("$100\r\nabc", false);
+  slot.fail(Failure::lost);
+  EXPECT_TRUE(broken_);
+  EXPECT_EQ(written(), "$100\r\nabc");
+}
+
+}  // namespace
+}  // namespace hawser
