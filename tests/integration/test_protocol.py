@@ -55,6 +55,14 @@ class Protocol(HawserCase):
                          "NOPROTO unsupported protocol version"]
         self.assertEqual(client.pipeline(*commands), expected)
 
+    def test_a_pipeline_of_writes_and_reads_runs_in_its_order(self):
+        client = self.client()
+        commands, expected = [], []
+        for i in range(200):
+            commands += [("SET", "order", f"a{i}"), ("SET", "order", f"b{i}"), ("GET", "order")]
+            expected += ["OK", "OK", f"b{i}".encode()]
+        self.assertEqual(client.pipeline(*commands), expected)
+
     def test_line_ends_that_redis_does_not_check_do_not_mislead_the_upstream(self):
         client, other = self.client(), self.client()
         client.raw(b"*3\rX$3\rYSETab$3\r\nodd??$1\r\n1!!" + encode("GET", "odd"))

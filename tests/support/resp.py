@@ -1,7 +1,11 @@
 """A small RESP2/RESP3 client that shows replies as they are. Independent of hawser's own code."""
 
+import os
 import socket
 import struct
+
+# How long a reply may take before a test fails, seconds.
+TIMEOUT = float(os.environ.get("HAWSER_TEST_TIMEOUT", "20"))
 
 
 class ErrorReply(str):
@@ -24,7 +28,7 @@ def encode(*words):
 class Client:
     """One connection, TCP or Unix. client("GET", "k") sends and reads one reply."""
 
-    def __init__(self, address, timeout=20):
+    def __init__(self, address, timeout=TIMEOUT):
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.connect(address)

@@ -11,7 +11,8 @@ import urllib.error
 import urllib.request
 
 HAWSER = os.environ["HAWSER_BINARY"]
-DEADLINE = 30  # seconds a condition may take before a test fails
+# Seconds a condition may take before a test fails.
+DEADLINE = float(os.environ.get("HAWSER_TEST_TIMEOUT", "30"))
 
 
 def end_with_parent():

@@ -1,0 +1,53 @@
+"""Tests of the tests: each invariant's test notices the defect that breaks it, and only that."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+FAULTY = os.environ["HAWSER_FAULTY_BINARY"]
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+# Invariant, its fault switch, and the test that has to notice.
+CASES = [
+    ("own replies only", "crossed_reply",
+     "test_clients.ManyClients.test_200_clients_interleaving_pipelines_get_their_own_replies"),
+    ("whole requests only", "partial_request",
+     "test_clients.ManyClients.test_200_clients_interleaving_pipelines_get_their_own_replies"),
+    ("one client, one order", "reordered",
+     "test_protocol.Protocol.test_a_pipeline_of_writes_and_reads_runs_in_its_order"),
+    ("never twice", "executed_twice", "test_failures.Failures.test_nothing_is_executed_twice"),
+    ("always an answer", "no_answer",
+     "test_failures.Failures.test_frozen_redis_is_answered_in_time_and_late_replies_are_swallowed"),
+    ("no client state on shared lanes", "shared_state",
+     "test_sessions.Sessions.test_select_isolates_databases_within_a_pipeline"),
+    ("bounded memory", "unbounded",
+     "test_limits.LaneLimits."
+     "test_requests_beyond_the_queue_of_a_lane_that_is_down_are_refused_at_once"),
+    ("no reply is invented", "invented_ok",
+     "test_failures.Failures.test_killed_with_requests_in_flight_says_outcome_unknown"),
+]
+
+
+def outcome(test, fault):
+    """Exit code of one test against the faulty binary with `fault` switched on."""
+    environment = dict(os.environ, HAWSER_BINARY=FAULTY, HAWSER_FAULT=fault,
+                       HAWSER_TEST_TIMEOUT="4")
+    return subprocess.run([sys.executable, "-B", "-W", "ignore", "-m", "unittest", test],
+                          cwd=FOLDER, env=environment, capture_output=True, timeout=120).returncode
+
+
+class Faults(unittest.TestCase):
+    def test_each_fault_is_noticed_by_the_test_of_its_invariant(self):
+        for invariant, fault, test in CASES:
+            with self.subTest(invariant):
+                self.assertNotEqual(outcome(test, fault), 0)
+
+    def test_without_a_fault_the_same_tests_pass(self):
+        for test in sorted({test for _, _, test in CASES}):
+            with self.subTest(test):
+                self.assertEqual(outcome(test, "none"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
