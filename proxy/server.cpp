@@ -241,6 +241,7 @@ int Server::Impl::run() {
   listeners.clear();
   registry.for_each([](ClientSession& session) { session.abort("hawser ends"); });
   upstream.close();
+  loop.settle();
   if (admin != nullptr) admin->stop();
   log.info("hawser has ended");
   return 0;

@@ -73,11 +73,18 @@ PinnedSession::~PinnedSession() {
 }
 
 Taken PinnedSession::handle(Client& client, Request& request) {
+  const bool backlog =
+      lease_ != nullptr && lease_->lane().queued_bytes() > upstream_.settings().lanes.max_bytes;
   if (is_pipe_) {
+    if (backlog) {
+      client.abort("lanes.max_bytes reached");
+      return Taken::yes;
+    }
     std::string scratch;
     lease_->lane().pipe(request.wire(scratch));
     return Taken::yes;
   }
+  if (backlog && client.unanswered() > 0) return Taken::later;
   const bool stream = starts_stream(request);
   if ((stream || stay_ != Stay::for_life) && client.unanswered() > 0) return Taken::later;
   if (lease_ == nullptr) {

@@ -79,6 +79,11 @@ void Loop::stop() {
   io_->stop();
 }
 
+void Loop::settle() {
+  io_->restart();
+  io_->poll();
+}
+
 void Loop::post(std::function<void()> work) {
   asio::post(*io_, [this, work = std::move(work)] {
     enter_turn();

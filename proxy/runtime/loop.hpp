@@ -65,6 +65,9 @@ class Loop {
   /// Runs until stop().
   void run();
   void stop();
+  /// After stop() and after everything was closed: lets what is queued end, so that nothing it
+  /// keeps alive outlives the loop's users.
+  void settle();
   /// Runs `work` on the data thread; from any thread.
   void post(std::function<void()> work);
 

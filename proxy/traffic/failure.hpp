@@ -41,7 +41,6 @@ struct FailureRow {
   Outcome outcome;
   bool retryable;      ///< Whether hawser may send it (again): a pure read, if unknown.
   bool hurts_health;   ///< Whether the circuit breaker counts it as a failure.
-  bool closes_client;  ///< Whether the client is closed after the reply.
 };
 
 const FailureRow& failure_row(Failure failure);

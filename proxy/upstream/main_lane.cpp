@@ -51,6 +51,10 @@ bool MainLane::is_full(std::size_t bytes, Failure& why) const {
     why = Failure::full_lane_requests;
     return true;
   }
+  if (parts_.loop.blocks().bytes_in_use() + bytes > parts_.settings.buffers.max_bytes) {
+    why = Failure::full_buffers;
+    return true;
+  }
   const std::size_t queued = waiting_bytes_ + (lane_ ? lane_->queued_bytes() : 0);
   // A single request that is larger than the limit passes an empty lane.
   if (queued > 0 && queued + bytes > limits.max_bytes) {

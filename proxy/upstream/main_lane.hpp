@@ -35,7 +35,8 @@ class MainLane final : public LaneOwner {
   /// Opens the connection if there is none.
   void ensure_open();
 
-  /// Whether a request of `bytes` bytes would go beyond lanes.max_requests or lanes.max_bytes.
+  /// Whether a request of `bytes` bytes would go beyond lanes.max_requests, lanes.max_bytes or
+  /// buffers.max_bytes.
   bool is_full(std::size_t bytes, Failure& why) const;
   /// Queues a request; it is answered by `submission.deadline` at the latest.
   void submit(Submission submission) {
