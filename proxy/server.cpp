@@ -62,7 +62,7 @@ struct ReloadStats final : StatsSource {
 
 }  // namespace
 
-struct Server::Impl final : HealthView, LaneEvents {
+struct Server::Impl final : HealthView {
   Impl(const config::Settings& given, const config::RedisUrl& url,
        std::vector<config::ListenUrl> listen_urls, Reload load_again)
       : settings(given),
@@ -97,7 +97,6 @@ struct Server::Impl final : HealthView, LaneEvents {
     for (const char* name : {"script|kill", "function|kill"}) dispatcher.route(name, pinned);
     if (settings.commands.ping == config::PingMode::local) dispatcher.route("ping", local);
     downstream_stats.buffers = &loop.blocks().in_use();
-    upstream.add_listener(*this);
   }
 
   int run();
@@ -114,11 +113,6 @@ struct Server::Impl final : HealthView, LaneEvents {
   bool listening() const override { return is_listening.load(std::memory_order_relaxed); }
   bool draining() const override { return downstream_stats.draining.value() != 0; }
   RedisHealth redis() const override;
-
-  // LaneEvents
-  void on_lane_open(const Context&) override {}
-  void on_lane_lost(const Context&) override {}
-  void on_push(const Context&, std::string_view) override {}
 
   config::Settings settings;
   const Reload reload_settings;

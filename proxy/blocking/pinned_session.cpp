@@ -93,7 +93,13 @@ Taken PinnedSession::handle(Client& client, Request& request) {
     return Taken::yes;
   }
   if (stream) {
+    if (lease_->lane().unanswered() > 0) {
+      // A reply that was given up may still come, and would be taken for an acknowledgement.
+      client.abort("subscription behind a request that timed out");
+      return Taken::yes;
+    }
     is_pipe_ = true;
+    client.set_piped();
     lease_->lane().become_pipe(*new PipeEnd(client));
     return handle(client, request);
   }
@@ -152,6 +158,7 @@ void PinnedSession::acquire(Request& request) {
                                if (waiting->stream) {
                                  // Its acknowledgements, however many, come through the pipe.
                                  is_pipe_ = true;
+                                 client_.set_piped();
                                  lease_->lane().become_pipe(*new PipeEnd(client_));
                                  lease_->lane().pipe(waiting->bytes);
                                  waiting->slot.complete(std::string_view());

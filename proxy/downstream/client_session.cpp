@@ -15,6 +15,8 @@ constexpr std::size_t kBackpressure = std::size_t{1} << 20;
 /// How much is read ahead while no request may be dispatched, so as to notice a client that leaves.
 constexpr std::size_t kReadAhead = std::size_t{64} << 10;
 constexpr int kPieces = 64;
+/// How often a client that is not read from is looked at.
+constexpr auto kHangUpInterval = std::chrono::milliseconds(100);
 /// How long a refused client may go on sending before it is closed.
 constexpr auto kLinger = std::chrono::seconds(1);
 
@@ -58,19 +60,35 @@ void ClientSession::start() {
 /// The one predicate for back-pressure: whether the next request may be dispatched now.
 bool ClientSession::may_dispatch() const {
   return !paused_ && !held_ && !closing_ && !closed_ &&
-         replies_->size() < parts_.settings.clients.pipeline &&
-         replies_->output().size() < kBackpressure;
+         replies_->size() < parts_.settings.clients.pipeline && replies_->backlog() < kBackpressure;
 }
 
 bool ClientSession::wants_input() const {
-  if (closing_ || closed_ || replies_->output().size() >= kBackpressure) return false;
+  if (closing_ || closed_ || replies_->backlog() >= kBackpressure) return false;
   return may_dispatch() || rest_ == nullptr || rest_->block->size() < kReadAhead;
 }
 
 void ClientSession::read_on() {
-  if (reading_ || !wants_input()) return;
+  if (closed_ || closing_ || reading_) return;
+  if (!wants_input()) {
+    // With a connection of its own in use it must not leave unnoticed, whatever it has sent ahead.
+    if (own_handler() != nullptr && hang_up_timer_ == nullptr) watch_hang_up();
+    return;
+  }
+  hang_up_timer_.reset();
   reading_ = true;
   socket_.wait_readable(std::static_pointer_cast<ClientSession>(shared_from_this()));
+}
+
+void ClientSession::watch_hang_up() {
+  hang_up_timer_ = std::make_unique<Timer>(parts_.loop, [this] {
+    if (socket_.peer_has_ended()) {
+      close();
+      return;
+    }
+    hang_up_timer_->set(parts_.loop.now() + kHangUpInterval);
+  });
+  hang_up_timer_->set(parts_.loop.now() + kHangUpInterval);
 }
 
 void ClientSession::on_readable() {
@@ -109,6 +127,7 @@ void ClientSession::keep(std::string_view rest) {
   rest_->block->append(rest);
   rest_->arrived = parts_.loop.now();
   rest_->incomplete = may_dispatch();
+  own_wait_ = own_wait_ || replies_->backlog() >= kBackpressure;
   if (rest_->incomplete) std::swap(rest_->parser, parts_.parser);
   parts_.parser.reset();
   (void)fits();
@@ -180,6 +199,7 @@ void ClientSession::advance() {
   }
   rest_->block->consume(used);
   rest_->incomplete = may_dispatch();
+  own_wait_ = own_wait_ || replies_->backlog() >= kBackpressure;
   if (!rest_->incomplete) rest_->parser.reset();
   (void)fits();
 }
@@ -213,6 +233,7 @@ std::size_t ClientSession::run(protocol::RequestParser& parser, std::string_view
                                    : nullptr};
       if (parts_.dispatcher.dispatch(*this, request) == Taken::later) {
         held_ = true;
+        own_wait_ = own_wait_ || own_handler() != nullptr;
         break;
       }
       last_command_ = request.command;
@@ -241,7 +262,7 @@ bool ClientSession::push(std::string_view bytes) {
   if (closed_) return true;
   replies_->push(bytes);
   parts_.loop.at_turn_end(*this);
-  return replies_->output().size() < kBackpressure;
+  return replies_->backlog() < kBackpressure;
 }
 
 void ClientSession::on_replies_ready() {
@@ -253,6 +274,11 @@ void ClientSession::on_turn_end() {
   const auto self = shared_from_this();
   if (!write_blocked_ && !flush()) return;
   if (held_ && unanswered() == 0) held_ = false;
+  if (own_wait_ && may_dispatch()) {
+    // What the client itself held up had no chance to run: its time begins now.
+    own_wait_ = false;
+    if (rest_ != nullptr) rest_->arrived = parts_.loop.now();
+  }
   advance();
   if (closed_) return;
   read_on();
@@ -338,6 +364,10 @@ void ClientSession::refuse(Failure failure) {
 
 /// For input that makes no request: the error comes behind the replies owed so far.
 void ClientSession::answer_and_close(std::string_view error) {
+  if (is_piped()) {
+    abort("malformed input on a streaming connection");
+    return;
+  }
   Request none;
   none.arrived = parts_.loop.now();
   replies_->open(none, false).complete(error);
@@ -407,6 +437,7 @@ void ClientSession::close() {
   listener_.connections.add(-1);
   socket_.close();
   stall_timer_.reset();
+  hang_up_timer_.reset();
   set_own_handler(nullptr);
   replies_->detach();
   parts_.loop.withdraw(*this);

@@ -101,6 +101,7 @@ class ClientSession final : public Client,
   bool may_dispatch() const;
   bool wants_input() const;
   void read_on();
+  void watch_hang_up();
   void on_peer_gone(bool may_still_read);
   void refuse(Failure failure);
   void answer_and_close(std::string_view error);
@@ -116,6 +117,7 @@ class ClientSession final : public Client,
   SinkPtr<ReplyQueue> replies_;
   std::unique_ptr<Rest> rest_;
   std::unique_ptr<Timer> stall_timer_;
+  std::unique_ptr<Timer> hang_up_timer_;
   std::string peer_;
   std::unique_ptr<Library> library_;
   TimePoint connected_at_;
@@ -123,10 +125,11 @@ class ClientSession final : public Client,
   const protocol::Command* last_command_ = nullptr;
   std::size_t stalled_size_ = 0;
   ReplyMode reply_mode_ = ReplyMode::on;
-  bool paused_ = false;   ///< A handler decides before the next request is dispatched.
-  bool held_ = false;     ///< The next request waits until all earlier ones are answered.
-  bool closing_ = false;  ///< No more requests; closes when all replies were written.
-  bool lingers_ = false;  ///< Before it closes, what the client still sends is discarded.
+  bool paused_ = false;    ///< A handler decides before the next request is dispatched.
+  bool held_ = false;      ///< The next request waits until all earlier ones are answered.
+  bool own_wait_ = false;  ///< ... behind its own blocking command or unread output.
+  bool closing_ = false;   ///< No more requests; closes when all replies were written.
+  bool lingers_ = false;   ///< Before it closes, what the client still sends is discarded.
   bool closed_ = false;
   bool reading_ = false;  ///< A wait for readability is pending.
   bool write_blocked_ = false;

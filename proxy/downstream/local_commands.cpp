@@ -159,6 +159,10 @@ Taken RefuseHandler::handle(Client& client, Request& request) {
     client.abort("HTTP request on a Redis port");
     return Taken::yes;
   }
+  if (client.is_piped()) {
+    client.abort("a refused command on a streaming connection");
+    return Taken::yes;
+  }
   client.open_slot(request).fail(Failure::denied);
   return Taken::yes;
 }

@@ -54,6 +54,7 @@ void ReplyQueue::answer(std::uint32_t number, Reply reply) {
   count(slot);
   if (number != front_) {
     slot.early = std::make_unique<std::string>(reply.bytes);
+    early_bytes_ += reply.bytes.size();
     slot.answered = true;
     return;
   }
@@ -80,6 +81,7 @@ void ReplyQueue::release(Slot& slot, Reply reply) {
 void ReplyQueue::release_ready() {
   while (!slots_.empty() && slots_.front().answered) {
     const auto early = std::move(slots_.front().early);
+    early_bytes_ -= early->size();
     release(slots_.front(), {*early});
     slots_.drop();
     ++front_;

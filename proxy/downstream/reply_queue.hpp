@@ -51,6 +51,8 @@ class ReplyQueue final : public ReplySink {
 
   std::size_t unanswered() const { return unanswered_; }
   std::size_t size() const { return slots_.size(); }
+  /// Bytes of replies held for the client: ready to be written, or come before their turn.
+  std::size_t backlog() const { return output_.size() + early_bytes_; }
   /// What is to be written to the client.
   ByteChain& output() { return output_; }
   /// Whether the reply being handed on in parts has alone outgrown the output limit.
@@ -87,7 +89,8 @@ class ReplyQueue final : public ReplySink {
   ByteChain output_;
   std::uint32_t front_ = 0;  ///< Number of the slot at the front.
   std::uint32_t unanswered_ = 0;
-  bool streaming_ = false;    ///< The front's reply is being handed on in parts.
+  bool streaming_ = false;  ///< The front's reply is being handed on in parts.
+  std::size_t early_bytes_ = 0;
   std::size_t streamed_ = 0;  ///< Bytes of it so far.
 };
 

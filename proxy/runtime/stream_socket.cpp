@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -95,6 +96,11 @@ IoResult StreamSocket::send(const iovec* pieces, int count) {
   message.msg_iov = const_cast<iovec*>(pieces);
   message.msg_iovlen = static_cast<std::size_t>(count);
   return outcome(::sendmsg(descriptor_, &message, MSG_NOSIGNAL));
+}
+
+bool StreamSocket::peer_has_ended() const {
+  pollfd state{descriptor_, POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 void StreamSocket::shutdown_send() {

@@ -47,6 +47,8 @@ class StreamSocket {
   IoResult send(const iovec* pieces, int count);
   IoResult send(const char* bytes, std::size_t size);
 
+  /// Whether the peer has closed or reset its side, also behind bytes not yet received.
+  bool peer_has_ended() const;
   /// No more bytes will be sent; the peer reads an end.
   void shutdown_send();
   /// Ends both directions at once; waits end without a call. Safe to call twice.

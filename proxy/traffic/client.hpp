@@ -44,6 +44,11 @@ class Client : public std::enable_shared_from_this<Client> {
   /// Closes at once.
   virtual void abort(std::string_view reason) = 0;
 
+  /// Whether replies reach it unframed, straight from a connection of its own: then a reply of
+  /// hawser's own would have no sure place among them.
+  bool is_piped() const { return is_piped_; }
+  void set_piped() { is_piped_ = true; }
+
   /// Where its unanswered requests are (a lane, compared by address only): the next ones go there
   /// too, or wait until it has none. That is what keeps one client's requests in order.
   bool may_go_to(const void* lane) const { return unanswered() == 0 || route_ == lane; }
@@ -61,6 +66,7 @@ class Client : public std::enable_shared_from_this<Client> {
   const std::uint64_t id_;
   Context context_;
   const void* route_ = nullptr;
+  bool is_piped_ = false;
   std::string name_;
   std::shared_ptr<Handler> own_handler_;
 };

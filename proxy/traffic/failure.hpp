@@ -39,8 +39,8 @@ struct FailureRow {
   std::string_view label;  ///< Metric label `reason`.
   LogLevel log_level;
   Outcome outcome;
-  bool retryable;      ///< Whether hawser may send it (again): a pure read, if unknown.
-  bool hurts_health;   ///< Whether the circuit breaker counts it as a failure.
+  bool retryable;     ///< Whether hawser may send it (again): a pure read, if unknown.
+  bool hurts_health;  ///< Whether the circuit breaker counts it as a failure.
 };
 
 const FailureRow& failure_row(Failure failure);

@@ -281,6 +281,7 @@ std::size_t Lane::stream_above() {
 }
 
 bool Lane::on_part(std::string_view part, bool last) {
+  streaming_ = !last;
   if (!last) {
     Entry& front = entries_.front();
     return !front.slot || front.slot.stream(part, false);
@@ -324,7 +325,10 @@ void Lane::on_deadline() {
   TimePoint earliest = TimePoint::max();
   for (std::size_t i = 0; i < entries_.size() && state_ == State::open; ++i) {
     Entry& entry = entries_[i];
-    if (entry.slot && entry.deadline <= now) {
+    if (i == 0 && streaming_) {
+      // Its reply is on its way; only its standing still would end it.
+      earliest = std::min(earliest, now + silence_);
+    } else if (entry.slot && entry.deadline <= now) {
       SlotHandle slot = std::move(entry.slot);
       slot.fail(Failure::timeout, std::chrono::duration_cast<std::chrono::milliseconds>(
                                       entry.deadline - entry.submitted)
@@ -335,6 +339,10 @@ void Lane::on_deadline() {
   }
   if (state_ != State::open) return;
   if (earliest != TimePoint::max()) timer_.set(earliest);
+  if (streaming_ && !room_timer_.is_set() && now - last_received_ >= silence_) {
+    end(LaneEnd::Kind::silent, "a reply broke off");
+    return;
+  }
   // The oldest request is overdue and nothing came for as long: the peer hangs, or is gone.
   if (!entries_.empty() && !entries_.front().slot && entries_.front().deadline <= now &&
       now - std::max(last_received_, entries_.front().submitted) >= silence_) {

@@ -172,6 +172,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   std::string handshake_error_;
   bool at_select_ = false;
   bool writing_blocked_ = false;
+  bool streaming_ = false;  ///< The front's reply is being handed on in parts.
 };
 
 }  // namespace hawser

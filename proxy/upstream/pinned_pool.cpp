@@ -32,7 +32,10 @@ void Lease::give_back() {
 }
 
 PinnedPool::PinnedPool(UpstreamParts& parts)
-    : parts_(parts), timer_(parts.loop, [this] { on_timer(); }) {}
+    : parts_(parts),
+      timer_(parts.loop, [this] { on_timer(); }),
+      backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
+               static_cast<std::uint32_t>(Clock::now().time_since_epoch().count())) {}
 
 PinnedPool::~PinnedPool() {
   close();
@@ -106,6 +109,7 @@ bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
   std::size_t ahead = 0;
   for (auto it = waiters_.begin(); it != waiter; ++it) ahead += it->context == waiter->context;
   if (opening > ahead) return true;
+  if (parts_.loop.now() < retry_at_) return false;
   if (members_.size() >= parts_.settings.pinned.max) {
     if (other_context == nullptr) return false;
     const auto lane = other_context->lane;
@@ -132,6 +136,8 @@ void PinnedPool::open(const Context& context) {
 }
 
 void PinnedPool::on_lane_open(Lane& lane, const HandshakeResult& /*result*/) {
+  backoff_.reset();
+  retry_at_ = {};
   Member* member = find(lane);
   member->state = State::spare;
   member->since = parts_.loop.now();
@@ -147,7 +153,10 @@ void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
   members_.erase(found);
   if (member.holder != nullptr) member.holder->on_lease_lost(end);
   if (closing_) return;
-  if (member.state == State::opening) {
+  if (member.state == State::opening && end.kind != LaneEnd::Kind::handshake_failed) {
+    // The upstream cannot be reached: those who wait do so within their deadlines.
+    retry_at_ = parts_.loop.now() + backoff_.next();
+  } else if (member.state == State::opening) {
     // Everybody who waits for this context learns why it cannot be had now.
     std::list<Waiter> failed;
     for (auto it = waiters_.begin(); it != waiters_.end();) {
@@ -160,6 +169,7 @@ void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
     }
   }
   serve();
+  set_timer();
   count();
 }
 
@@ -190,11 +200,13 @@ void PinnedPool::on_timer() {
     if (waiter.cancelled.expired()) continue;
     waiter.done({nullptr, full ? Failure::full_pinned : Failure::down, {}});
   }
+  serve();
   set_timer();
   count();
 }
 
 void PinnedPool::set_timer() {
+  if (!waiters_.empty() && retry_at_ > parts_.loop.now()) timer_.set_no_later_than(retry_at_);
   for (const Waiter& waiter : waiters_) timer_.set_no_later_than(waiter.deadline);
   for (const Member& member : members_) {
     if (member.state == State::spare) {

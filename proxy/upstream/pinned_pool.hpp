@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "proxy/resilience/backoff.hpp"
 #include "proxy/upstream/lane.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
@@ -98,6 +99,8 @@ class PinnedPool final : public LaneOwner {
   std::list<Member> members_;
   std::list<Waiter> waiters_;
   Timer timer_;
+  Backoff backoff_;
+  TimePoint retry_at_{};  ///< No attempt to connect before.
   bool closing_ = false;
   bool serving_ = false;
   bool serve_again_ = false;

@@ -20,6 +20,9 @@ std::string label_of(const config::RedisUrl& url) {
   return url.host + ":" + std::to_string(url.port);
 }
 
+/// Main lanes, most of them closed, before unused ones are forgotten.
+constexpr std::size_t kMostRemembered = 64;
+
 /// CLIENT SETNAME takes printable characters without blanks.
 std::string instance_name(const std::string& configured) {
   std::string name = configured;
@@ -86,6 +89,7 @@ MainLane* Upstream::main_lane(const Context& context) {
       mains_.begin(), mains_.end(), [](const auto& lane) { return lane->is_active(); }));
   if (active >= parts_.settings.contexts.max) return nullptr;
   if (found != nullptr) return found;
+  if (mains_.size() > kMostRemembered) forget_unused();
   mains_.push_back(std::make_unique<MainLane>(parts_, context, context == home_));
   return mains_.back().get();
 }
@@ -117,6 +121,10 @@ void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
   // time for a reply.
   const TimePoint deadline = lane->is_open() ? deadline_of(command_class, request.arrived)
                                              : request.arrived + parts_.settings.timeout.total;
+  if (deadline <= parts_.loop.now()) {
+    slot.fail(Failure::down);
+    return;
+  }
   lane->submit({.bytes = request.wire(scratch_),
                 .block = request.canonical ? request.block : nullptr,
                 .slot = std::move(slot),
@@ -140,7 +148,19 @@ void Upstream::close_idle() {
       --open;
     }
   }
+  forget_unused();
   idle_timer_.set(parts_.loop.now() + parts_.settings.contexts.idle / 4);
+}
+
+/// A lane that is neither open nor wanted is remembered only for the upstream having accepted its
+/// context, and only so many of them.
+void Upstream::forget_unused() {
+  const bool too_many = mains_.size() > kMostRemembered;
+  std::erase_if(mains_, [&](const auto& lane) {
+    const bool unused = !lane->is_active() && lane->unanswered() == 0 && lane->context() != home_;
+    return unused && (too_many || !lane->is_proven());
+  });
+  last_used_ = nullptr;
 }
 
 }  // namespace hawser

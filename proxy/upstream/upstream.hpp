@@ -60,6 +60,7 @@ class Upstream {
 
  private:
   void close_idle();
+  void forget_unused();
 
   UpstreamParts parts_;
   const Context home_;  ///< User and database of the URL, RESP2.

@@ -29,6 +29,7 @@ class PlainRedis {
 
   /// A new connection; throws std::runtime_error if there is none to be had.
   Connection connect() const;
+  std::string socket_path() const { return directory_ + "/redis.sock"; }
 
  private:
   void stop();

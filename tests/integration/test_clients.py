@@ -2,6 +2,7 @@
 
 import os
 import random
+import tempfile
 import threading
 import unittest
 
@@ -98,6 +99,31 @@ class OneConnection(HawserCase):
         for i, client in enumerate(clients):
             self.assertEqual(client("GET", f"k{i}"), str(i).encode())
         eventually(lambda: self.upstream_names().count("main") == 1, "one main connection", 5)
+
+
+class Addresses(unittest.TestCase):
+    def test_clients_over_ipv6(self):
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        hawser = Hawser(redis, host="[::1]")
+        py = redis_py.Redis(host="::1", port=hawser.port)
+        self.assertTrue(py.set("six", "1"))
+        py.close()
+        self.assertEqual(hawser.stop(), 0)
+
+    def test_upstream_over_a_unix_socket_with_a_password_and_a_database(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "redis.sock")
+            redis = RedisServer("--unixsocket", path, "--requirepass", "secret")
+            self.addCleanup(redis.stop)
+            hawser = Hawser(f"unix://:secret@{path}?db=3")
+            client = Client(hawser.port)
+            self.assertEqual(client.pipeline(("SET", "u", 1), ("SELECT", 0), ("GET", "u"),
+                                             ("RESET",), ("GET", "u")),
+                             ["OK", "OK", None, "RESET", b"1"])
+            client.close()
+            self.assertNotIn("secret", hawser.log())
+            self.assertEqual(hawser.stop(), 0)
 
 
 class BeforeAnyLane(unittest.TestCase):

@@ -131,6 +131,20 @@ class Failures(unittest.TestCase):
         self.assertIn(b"redis_version:", copy)
         self.assertTrue(client("INFO", "commandstats").startswith("PROXY"))
 
+    def test_pinned_requests_wait_for_a_connection_too(self):
+        client = self.client()
+        client("SET", "a", 1)
+        self.redis.kill()
+        began = time.monotonic()
+        self.assertEqual(client("BLPOP", "nothing", 0), DOWN)
+        self.assertGreater(time.monotonic() - began, 0.8)
+        client.send("BLPOP", "list", 5)
+        self.redis.start()
+        pusher = self.direct()
+        eventually(lambda: pusher("INFO", "clients").find(b"blocked_clients:1") > 0, "blocked", 3)
+        pusher("RPUSH", "list", "x")
+        self.assertEqual(client.read(), [b"list", b"x"])
+
     def test_blocked_client_is_told_of_the_loss(self):
         client = self.client()
         client.send("BLPOP", "nothing", 0)

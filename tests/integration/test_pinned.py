@@ -35,6 +35,28 @@ class Pinned(HawserCase):
         replies = client.pipeline(("BLPOP", "none", "0.2"), ("SET", "behind", 1), ("GET", "behind"))
         self.assertEqual(replies, [None, "OK", b"1"])
 
+    def test_time_behind_the_clients_own_blocking_command_does_not_count(self):
+        client = self.client()
+        self.assertEqual(client.pipeline(("BLPOP", "none", "4.2"), ("SET", "late", 1),
+                                         ("GET", "late")), [None, "OK", b"1"])
+
+    def test_a_blocked_client_that_leaves_is_noticed_behind_all_it_has_sent_ahead(self):
+        client, other = Client(self.hawser.port), self.client()
+        client.send("BLPOP", "ahead", 0)
+        eventually(lambda: self.pinned_in_use() == 1, "blocked")
+        client.raw(b"*2\r\n$4\r\nECHO\r\n$60000\r\n" + b"x" * 60000 + b"\r\n" + b"PING\r\n" * 20000)
+        client.reset()
+        eventually(lambda: self.pinned_in_use() == 0, "the lease has ended")
+        other("RPUSH", "ahead", "kept")
+        self.assertEqual(other("LPOP", "ahead"), b"kept")
+
+    def test_a_refused_command_never_overtakes_what_a_stream_owes(self):
+        client = self.client()
+        client.send("SUBSCRIBE", "a")
+        self.assertEqual(client.read(), [b"subscribe", b"a", 1])
+        client.send("SHUTDOWN")
+        self.assertEqual(client.rest(), b"")
+
     def test_a_blocked_client_that_leaves_takes_no_element(self):
         other = self.client()
         for leave in (Client.close, Client.reset):

@@ -22,6 +22,14 @@ class Sessions(HawserCase):
             self.assertEqual(client("SELECT", index), direct("SELECT", index), index)
         self.assertEqual(client("GET", "here"), b"1")
 
+    def test_refused_databases_leave_nothing_behind(self):
+        client = self.client()
+        client("SELECT", 99)
+        before = self.hawser.metric("process_resident_memory_bytes")
+        for start in range(1000, 4000, 100):
+            client.pipeline(*[("SELECT", start + i) for i in range(100)])
+        self.assertLess(self.hawser.metric("process_resident_memory_bytes") - before, 2 << 20)
+
     def test_hello_switches_the_protocol_and_tells_the_upstreams_version(self):
         client = self.client()
         reply = client("HELLO", 3, "SETNAME", "bob")

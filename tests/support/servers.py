@@ -83,13 +83,13 @@ class RedisServer:
 class Hawser:
     """A hawser process in front of `upstream` (a URL or a RedisServer)."""
 
-    def __init__(self, upstream, unix=False, arguments=(), **settings):
+    def __init__(self, upstream, unix=False, host="127.0.0.1", arguments=(), **settings):
         self.port = free_port()
         self.admin = free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="hawser-test-")
         self.socket = os.path.join(self.folder.name, "redis.sock")
         url = upstream if isinstance(upstream, str) else f"redis://127.0.0.1:{upstream.port}"
-        command = [HAWSER, "--listen", f"tcp://127.0.0.1:{self.port}", "--upstream", url,
+        command = [HAWSER, "--listen", f"tcp://{host}:{self.port}", "--upstream", url,
                    "--admin", f"127.0.0.1:{self.admin}", *arguments]
         if unix:
             command += ["--listen", f"unix://{self.socket}"]
