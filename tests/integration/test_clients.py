@@ -100,6 +100,12 @@ class OneConnection(HawserCase):
             self.assertEqual(client("GET", f"k{i}"), str(i).encode())
         eventually(lambda: self.upstream_names().count("main") == 1, "one main connection", 5)
 
+    def test_each_increment_is_executed_once(self):
+        client = self.client()
+        client("DEL", "counter")
+        self.assertEqual(client.pipeline(*[("INCR", "counter")] * 500), list(range(1, 501)))
+        self.assertEqual(client("GET", "counter"), b"500")
+
 
 class Addresses(unittest.TestCase):
     def test_clients_over_ipv6(self):
