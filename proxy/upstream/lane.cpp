@@ -343,10 +343,16 @@ void Lane::on_deadline() {
     end(LaneEnd::Kind::silent, "a reply broke off");
     return;
   }
-  // The oldest request is overdue and nothing came for as long: the peer hangs, or is gone.
-  if (!entries_.empty() && !entries_.front().slot && entries_.front().deadline <= now &&
-      now - std::max(last_received_, entries_.front().submitted) >= silence_) {
+  if (entries_.empty() || entries_.front().slot) return;
+  // Nobody waits for the oldest reply any more. If nothing comes for as long as the lane may be
+  // silent, the peer hangs, or is gone.
+  const Entry& front = entries_.front();
+  const TimePoint silent_at =
+      std::max(front.deadline, std::max(last_received_, front.submitted) + silence_);
+  if (silent_at <= now) {
     end(LaneEnd::Kind::silent, "no reply in time");
+  } else if (silent_at != TimePoint::max()) {
+    timer_.set_no_later_than(silent_at);
   }
 }
 

@@ -133,6 +133,10 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
   waiting.swap(waiting_);
   waiting_bytes_ = 0;
   for (auto& entry : waiting) {
+    if (entry.slot && entry.deadline <= parts_.loop.now()) {
+      entry.slot.fail(Failure::down);  // Too late for a reply in time: it is not sent.
+      continue;
+    }
     lane.submit({.bytes = entry.bytes,
                  .slot = std::move(entry.slot),
                  .deadline = entry.deadline,

@@ -91,6 +91,7 @@ MainLane* Upstream::main_lane(const Context& context) {
   if (found != nullptr) return found;
   if (mains_.size() > kMostRemembered) forget_unused();
   mains_.push_back(std::make_unique<MainLane>(parts_, context, context == home_));
+  parts_.stats.contexts.set(static_cast<std::int64_t>(mains_.size()));
   return mains_.back().get();
 }
 
@@ -161,6 +162,7 @@ void Upstream::forget_unused() {
     return unused && (too_many || !lane->is_proven());
   });
   last_used_ = nullptr;
+  parts_.stats.contexts.set(static_cast<std::int64_t>(mains_.size()));
 }
 
 }  // namespace hawser

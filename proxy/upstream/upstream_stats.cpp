@@ -31,6 +31,8 @@ ConnectFailure classify_connect_failure(std::string_view reason) {
 void UpstreamStats::report(StatsReport& out) const {
   out.gauge("hawser_upstream_up", "Whether a main connection to the upstream is open.",
             {{"upstream", upstream}}, up.value() > 0 ? 1.0 : 0.0);
+  out.gauge("hawser_upstream_contexts", "Users, databases and RESP versions that are remembered.",
+            {}, static_cast<double>(contexts.value()));
   for (std::size_t i = 0; i < kLaneRoles; ++i) {
     out.gauge("hawser_upstream_connections", "Open upstream connections by role.",
               {{"upstream", upstream}, {"lane", kRoleNames[i]}},

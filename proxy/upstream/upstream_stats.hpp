@@ -35,6 +35,7 @@ struct UpstreamStats final : StatsSource {
   Gauge up;                    ///< Main lanes that are open.
   std::array<Gauge, kLaneRoles> connections;
   std::array<Counter, kConnectFailures> connect_failures;
+  Gauge contexts;  ///< Remembered: with a main lane, or proven once.
   Counter reconnects;
   Counter received_bytes;
   Counter sent_bytes;
