@@ -40,6 +40,7 @@ class Lifecycle(unittest.TestCase):
             hawser = Hawser(self.redis, drain_max="60s" if second else "300ms",
                             timeout_script="60s")
             client = Client(hawser.port)
+            self.assertEqual(client("PING"), "PONG")  # The connection to Redis is open.
             self.redis.freeze()
             client.send("EVAL", "return 1", 0)
             eventually(lambda: hawser.metric("hawser_commands_in_flight") == 1, "in flight")
