@@ -58,11 +58,12 @@ void InvariantModel::step() {
 bool InvariantModel::settle() {
   sending_ = false;
   const TimePoint limit = clock_.now + std::chrono::seconds(10);
-  do {
+  bool settled = false;
+  while (!settled && clock_.now < limit) {
     step();
-  } while (clock_.now < limit && (checker_.owed() > 0 || lane_ == nullptr ||
-                                  lane_->unanswered() > 0 || !waiting_.empty()));
-  return checker_.owed() == 0 && lane_ != nullptr && lane_->unanswered() == 0;
+    settled = checker_.owed() == 0 && waiting_.empty() && lane_ != nullptr && lane_->is_at_rest();
+  }
+  return settled;
 }
 
 void InvariantModel::replace_client(std::unique_ptr<ModelClient>& client) {
@@ -159,7 +160,7 @@ void InvariantModel::run_redis() {
     if (lost && !chance(10)) continue;
     const std::size_t count = redis_.run(id, random_() % 8);
     if (lost) seen_.run_after_loss += count;
-    if (chance(30)) redis_.push(id);
+    if (sending_ && chance(30)) redis_.push(id);
   }
 }
 

@@ -71,7 +71,10 @@ class ModelLane {
   ModelLane(const Parts& parts, std::uint64_t connection);
 
   std::uint64_t connection() const { return connection_; }
-  std::size_t unanswered() const { return entries_.size(); }
+  /// Nothing is in flight, and nothing that came is unread.
+  bool is_at_rest() const {
+    return entries_.empty() && parts_.redis.connection(connection_).output.empty();
+  }
 
   void submit(ModelEntry entry);
   /// What the fault partial_request_sent sends ahead.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <initializer_list>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,9 +49,38 @@ TEST(BlockingTime, EveryBlockingCommandTellsItsOwnTimeOut) {
       10ms);
 }
 
+TEST(BlockingTime, NoBlockingCommandOfTheTableIsLeftOut) {
+  // The time-out stands at another place in each, so a new one has to be looked at.
+  const std::set<std::string_view> known = {"blpop",  "brpop",    "brpoplpush", "blmove",
+                                            "blmpop", "bzpopmin", "bzpopmax",   "bzmpop",
+                                            "wait",   "waitaof",  "xread",      "xreadgroup"};
+  for (const protocol::Command& row : protocol::all_commands()) {
+    if (row.command_class == protocol::CommandClass::blocking) {
+      EXPECT_TRUE(known.contains(row.name)) << row.name;
+    }
+  }
+}
+
+TEST(BlockingTime, StreamReadWithoutBlockIsAnOrdinaryOne) {
+  EXPECT_FALSE(is_blocking(Built({"XREAD", "COUNT", "2", "STREAMS", "s", "0"}).request));
+  EXPECT_TRUE(
+      is_blocking(Built({"XREAD", "COUNT", "2", "BLOCK", "0", "STREAMS", "s", "0"}).request));
+}
+
+TEST(BlockingTime, WaitIsToldApart) {
+  EXPECT_TRUE(is_wait(Built({"WAIT", "1", "0"}).request));
+  EXPECT_TRUE(is_wait(Built({"WAITAOF", "1", "0", "0"}).request));
+  EXPECT_FALSE(is_wait(Built({"BLPOP", "a", "0"}).request));
+  EXPECT_EQ(time_of({"WAITAOF", "1", "0", "250"}), 250ms);
+}
+
 TEST(BlockingTime, NamesAndKeysThatLookLikeTheOptionAreNone) {
   EXPECT_EQ(time_of({"XREAD", "STREAMS", "BLOCK", "0"}), std::nullopt);
   EXPECT_EQ(time_of({"XREADGROUP", "GROUP", "BLOCK", "5", "STREAMS", "s", ">"}), std::nullopt);
+  EXPECT_EQ(time_of({"XREADGROUP", "GROUP", "g", "BLOCK", "STREAMS", "s", ">"}), std::nullopt);
+  EXPECT_EQ(time_of({"XREADGROUP", "GROUP", "BLOCK", "BLOCK", "BLOCK", "5", "STREAMS", "s", ">"}),
+            5ms);
+  EXPECT_EQ(time_of({"XREAD", "streams", "BLOCK", "5"}), std::nullopt);
   EXPECT_EQ(time_of({"GET", "BLOCK"}), std::nullopt);
 }
 

@@ -71,5 +71,23 @@ TEST(ByteChain, ConsumingAcrossBlocksGivesThemBack) {
   EXPECT_EQ(pool.bytes_in_use(), 0U);
 }
 
+TEST(ByteChain, EmptyBlockIsNotKept) {
+  BlockPool pool;
+  ByteChain chain(pool);
+  chain.append(pool.take());
+  EXPECT_TRUE(chain.empty());
+  EXPECT_EQ(pool.bytes_in_use(), 0U);
+}
+
+TEST(ByteChain, DescribesNoMorePiecesThanAskedFor) {
+  BlockPool pool;
+  ByteChain chain(pool);
+  for (int i = 0; i < 5; ++i) chain.append(std::string(BlockPool::kOrdinary, 'p'));
+  std::array<iovec, 5> pieces;
+  EXPECT_EQ(chain.describe(pieces.data(), 3), 3);
+  EXPECT_EQ(chain.describe(pieces.data(), 5, BlockPool::kOrdinary * 2), 3);
+  EXPECT_EQ(chain.describe(pieces.data(), 5, chain.size()), 0);
+}
+
 }  // namespace
 }  // namespace hawser

@@ -98,5 +98,29 @@ TEST_F(DispatcherTest, ClientsOwnHandlerTakesAllButTheRefused) {
   EXPECT_EQ(handler_of({"SHUTDOWN"}), "refuse");
 }
 
+TEST_F(DispatcherTest, RefusedCommandIsRefusedWithAnyNumberOfArguments) {
+  EXPECT_EQ(handler_of({"SHUTDOWN", "a", "b", "c", "d", "e", "f", "g"}), "refuse");
+  EXPECT_EQ(handler_of({"PSYNC"}), "refuse");
+}
+
+TEST_F(DispatcherTest, ContainerWithoutSubcommandIsLeftToRedis) {
+  EXPECT_EQ(handler_of({"CONFIG"}), "forward");
+  EXPECT_EQ(handler_of({"CLIENT"}), "forward");
+}
+
+TEST_F(DispatcherTest, HandlersSeeTheRowOfTheSubcommand) {
+  class Row final : public Handler {
+   public:
+    Taken handle(Client&, Request& request) override {
+      name = request.command == nullptr ? "none" : request.command->name;
+      return Taken::later;
+    }
+    std::string name;
+  } row;
+  dispatcher_.route("config|get", row);
+  EXPECT_EQ(handler_of({"CONFIG", "GET", "a"}), "");
+  EXPECT_EQ(row.name, "config|get");
+}
+
 }  // namespace
 }  // namespace hawser

@@ -48,5 +48,28 @@ TEST(Failure, LabelsAreUnique) {
   for (const FailureRow& row : all_failures()) EXPECT_TRUE(labels.insert(row.label).second);
 }
 
+TEST(Failure, TextsAreConstantButForTheirNumber) {
+  for (const FailureRow& row : all_failures()) {
+    const std::string reply = failure_reply(row.failure, 12345);
+    EXPECT_TRUE(reply.starts_with('-') && reply.ends_with("\r\n")) << reply;
+    EXPECT_EQ(reply.find_first_of("{}"), std::string::npos) << reply;
+    EXPECT_EQ(reply.find('\n'), reply.size() - 1) << reply;
+    const bool has_number = row.text.find("{}") != std::string_view::npos;
+    EXPECT_EQ(reply.find("12345") != std::string::npos, has_number) << reply;
+    EXPECT_EQ(&failure_row(row.failure), &row);
+  }
+}
+
+TEST(Failure, WhatIsCountedAgainstTheUpstreamIsNoLimitOfHawser) {
+  for (const FailureRow& row : all_failures()) {
+    if (row.text.starts_with("PROXYFULL")) {
+      EXPECT_FALSE(row.hurts_health) << row.text;
+    }
+    if (row.outcome == Outcome::not_executed && row.text.starts_with("PROXY")) {
+      EXPECT_NE(row.text.find("command not executed"), std::string_view::npos) << row.text;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hawser

@@ -91,11 +91,78 @@ TEST(Handshake, ServerWithoutHelloIsAskedAgainWithAuth) {
   EXPECT_EQ(handshake.result().client_id, 0U);
 }
 
+TEST(Handshake, DatabaseZeroNeedsNoSelect) {
+  const Handshake handshake(plan());
+  EXPECT_EQ(handshake.bytes().find("SELECT"), std::string::npos);
+  EXPECT_EQ(handshake.bytes().find("AUTH"), std::string::npos);
+  EXPECT_NE(handshake.bytes().find("SETNAME\r\n$16\r\nhawser:test:main\r\n"), std::string::npos);
+}
+
+TEST(Handshake, UserWithoutTheRightToKnowItsIdCanStillBeServed) {
+  Handshake handshake(plan());
+  EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
+  EXPECT_EQ(finish(handshake, "-NOPERM no permissions\r\n"), Step::done);
+  EXPECT_EQ(handshake.result().client_id, 0U);
+}
+
+TEST(Handshake, PredecessorThatIsGoneAlreadyCountsAsKilled) {
+  for (const std::string_view reply : {":0\r\n", ":1\r\n", "-ERR No such client\r\n"}) {
+    HandshakePlan wanted = plan();
+    wanted.predecessors = {17};
+    Handshake handshake(wanted);
+    EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
+    EXPECT_EQ(finish(handshake), Step::more);
+    EXPECT_EQ(handshake.on_reply(reply), Step::done);
+    EXPECT_TRUE(handshake.result().predecessors_killed) << reply;
+  }
+}
+
+TEST(Handshake, Resp3IsNotReplacedByResp2) {
+  for (const std::string_view reply :
+       {"-ERR unknown command `HELLO`\r\n", "-NOPROTO unsupported protocol version\r\n"}) {
+    HandshakePlan wanted = plan();
+    wanted.resp = RespVersion::resp3;
+    Handshake handshake(wanted);
+    EXPECT_EQ(handshake.on_reply(reply), Step::failed);
+    EXPECT_EQ(handshake.error(), reply);
+  }
+}
+
+TEST(Handshake, OldServerRefusingThePasswordOrTheDatabaseIsToldApart) {
+  for (const bool at_select : {false, true}) {
+    HandshakePlan wanted = plan();
+    wanted.user = "alice";
+    wanted.password = "pw";
+    wanted.database = 99;
+    Handshake handshake(wanted);
+    EXPECT_EQ(handshake.on_reply("-ERR unknown command `HELLO`\r\n"), Step::write);
+    EXPECT_TRUE(handshake.bytes().starts_with("*3\r\n$4\r\nAUTH\r\n$5\r\nalice\r\n$2\r\npw\r\n"));
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(handshake.on_reply("-NOAUTH\r\n"), Step::more);
+    if (at_select) {
+      EXPECT_EQ(handshake.on_reply("+OK\r\n"), Step::more);
+    }
+    EXPECT_EQ(handshake.on_reply("-ERR no\r\n"), Step::failed);
+    EXPECT_EQ(handshake.failed_at_select(), at_select);
+  }
+}
+
+TEST(Handshake, OldServersSecondFlightKillsPredecessorsToo) {
+  HandshakePlan wanted = plan();
+  wanted.predecessors = {17};
+  Handshake handshake(wanted);
+  EXPECT_EQ(handshake.on_reply("-ERR unknown command `HELLO`\r\n"), Step::write);
+  EXPECT_NE(handshake.bytes().find("KILL\r\n$2\r\nID\r\n$2\r\n17"), std::string::npos);
+}
+
 TEST(HelloField, ReadsStringsAndNumbersOfBothShapes) {
   EXPECT_EQ(hello_field(kHello2, "version"), "7.0.15");
   EXPECT_EQ(hello_field(kHello2, "id"), "9");
   EXPECT_EQ(hello_field("%1\r\n$7\r\nversion\r\n$5\r\n8.0.1\r\n", "version"), "8.0.1");
   EXPECT_EQ(hello_field(kHello2, "nothing"), std::nullopt);
+  EXPECT_EQ(hello_field("%1\r\n+version\r\n+9.9\r\n", "version"), std::nullopt);
+  EXPECT_EQ(hello_field("%1\r\n$5\r\nproto\r\n:3\r\n", "proto"), "3");
+  EXPECT_EQ(hello_field("%1\r\n$7\r\nmodules\r\n*0\r\n", "modules"), std::nullopt);
+  EXPECT_EQ(hello_field("", "version"), std::nullopt);
   EXPECT_EQ(hello_field("*2\r\n$7\r\nversion\r\n$50\r\n7", "version"), std::nullopt);
 }
 

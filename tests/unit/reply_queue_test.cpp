@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -35,7 +36,14 @@ class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
   }
 
   void on_replies_ready() override { ++ready_; }
-  std::size_t write_through(std::string_view) override { return 0; }
+  /// As a socket does that takes what is queued and then `socket_takes_` bytes.
+  std::size_t write_through(std::string_view bytes) override {
+    if (socket_takes_ == 0) return 0;
+    through_ += written();
+    const std::size_t n = std::min(bytes.size(), socket_takes_);
+    through_ += bytes.substr(0, n);
+    return n;
+  }
   void on_reply_broken() override { broken_ = true; }
 
   BlockPool pool_;
@@ -44,6 +52,8 @@ class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
   SinkPtr<ReplyQueue> queue_;
   int ready_ = 0;
   bool broken_ = false;
+  std::size_t socket_takes_ = 0;
+  std::string through_;
 };
 
 TEST_F(ReplyQueueTest, RepliesInAnyOrderAreReleasedInTheOrderOfRequests) {
@@ -144,6 +154,100 @@ TEST_F(ReplyQueueTest, LossInTheMiddleOfAStreamEndsTheClientInsteadOfInventingBy
   slot.fail(Failure::lost);
   EXPECT_TRUE(broken_);
   EXPECT_EQ(written(), "$100\r\nabc");
+}
+
+TEST_F(ReplyQueueTest, LargeReplyIsOfferedToTheSocketBehindWhatIsQueued) {
+  const std::string large(50000, 'v');
+  SlotHandle first = open(), second = open();
+  first.complete("+1\r\n");
+  socket_takes_ = 20000;
+  second.complete(large);
+  EXPECT_EQ(through_, "+1\r\n" + large.substr(0, 20000));
+  EXPECT_EQ(written(), large.substr(20000));
+}
+
+TEST_F(ReplyQueueTest, LargeReplyInABlockOfItsOwnIsNotCopied) {
+  BlockPtr block = pool_.take(50000);
+  block->append(std::string(50000, 'v'));
+  const char* where = block->data();
+  open().complete(Reply{block->view(), &block});
+  std::array<iovec, 1> piece;
+  ASSERT_EQ(queue_->output().describe(piece.data(), 1), 1);
+  EXPECT_EQ(piece[0].iov_base, where);
+  EXPECT_EQ(block, nullptr);
+}
+
+TEST_F(ReplyQueueTest, EarlyReplyIsKeptThoughItsBlockIsUsedAgain) {
+  SlotHandle first = open(), second = open();
+  {
+    BlockPtr block = pool_.take(20000);
+    block->append(std::string(20000, 'v'));
+    second.complete(Reply{block->view(), &block});
+  }
+  first.complete("+1\r\n");
+  EXPECT_EQ(written(), "+1\r\n" + std::string(20000, 'v'));
+}
+
+TEST_F(ReplyQueueTest, MutedReplyInPartsIsDropped) {
+  SlotHandle first = open(true), second = open();
+  first.stream("$6\r\nabc", false);
+  first.stream("def\r\n", true);
+  second.complete("+2\r\n");
+  EXPECT_EQ(written(), "+2\r\n");
+  EXPECT_EQ(queue_->size(), 0U);
+}
+
+TEST_F(ReplyQueueTest, RestOfAStreamIsSwallowedAfterTheClientLeft) {
+  SlotHandle slot = open();
+  slot.stream("$6\r\nabc", false);
+  queue_->detach();
+  EXPECT_TRUE(slot.stream("def\r\n", true));
+  EXPECT_TRUE(queue_->output().empty());
+  EXPECT_EQ(queue_->unanswered(), 0U);
+}
+
+TEST_F(ReplyQueueTest, LossOfAStreamAfterTheClientLeftTellsNobody) {
+  SlotHandle slot = open();
+  slot.stream("$6\r\nabc", false);
+  queue_->detach();
+  slot.fail(Failure::lost);
+  EXPECT_FALSE(broken_);
+  EXPECT_EQ(queue_->unanswered(), 0U);
+}
+
+TEST_F(ReplyQueueTest, StreamThatEndedDoesNotSpoilTheNextReply) {
+  SlotHandle first = open(), second = open();
+  first.stream(std::string(kOutput + 1, 'x'), false);
+  first.stream("", true);
+  written();
+  EXPECT_FALSE(queue_->streams_beyond_limit());
+  second.fail(Failure::lost);
+  EXPECT_FALSE(broken_);
+  EXPECT_EQ(written(), failure_reply(Failure::lost));
+}
+
+TEST_F(ReplyQueueTest, FailureBehindTheFrontWaitsForItsTurn) {
+  SlotHandle first = open(), second = open();
+  second.fail(Failure::down);
+  EXPECT_EQ(written(), "");
+  first.complete("+1\r\n");
+  EXPECT_EQ(written(), "+1\r\n" + failure_reply(Failure::down));
+}
+
+TEST_F(ReplyQueueTest, PushedBytesGoBehindWhatIsReleasedAndAnswerNothing) {
+  SlotHandle first = open(), second = open();
+  first.complete("+1\r\n");
+  queue_->push(">1\r\n+x\r\n");
+  EXPECT_EQ(queue_->unanswered(), 1U);
+  second.complete("+2\r\n");
+  EXPECT_EQ(written(), "+1\r\n>1\r\n+x\r\n+2\r\n");
+}
+
+TEST_F(ReplyQueueTest, ErrorsOfTheUpstreamAreCountedAndPassedOnAsTheyAre) {
+  open().complete("-WRONGTYPE x\r\n");
+  open().complete("+OK\r\n");
+  EXPECT_EQ(written(), "-WRONGTYPE x\r\n+OK\r\n");
+  EXPECT_EQ(stats_.upstream_errors.value(), 1U);
 }
 
 }  // namespace

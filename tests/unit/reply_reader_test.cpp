@@ -100,6 +100,18 @@ TEST_F(ReplyReaderTest, ManyElementsBeyondTheScratchMemoryAreOneReply) {
             (std::vector<std::string>{"reply:" + array, "reply::1\r\n"}));
 }
 
+TEST_F(ReplyReaderTest, RepliesBehindALongOneInTheSameReceiveAreCutOutToo) {
+  std::string bytes = "*3000\r\n";
+  for (int i = 0; i < 3000; ++i) bytes += "$5\r\nabcde\r\n";
+  std::vector<std::string> expected{"reply:" + bytes};
+  for (int i = 0; i < 4000; ++i) {
+    const std::string next = ":" + std::to_string(1000000 + i) + "\r\n";
+    bytes += next;
+    expected.push_back("reply:" + next);
+  }
+  for (std::size_t piece = 9990; piece < 10010; ++piece) EXPECT_EQ(read(bytes, piece), expected);
+}
+
 TEST_F(ReplyReaderTest, ReplyAboveTheThresholdComesInParts) {
   const std::string large = "$100000\r\n" + std::string(100000, 'v') + "\r\n";
   for (const std::size_t piece : {std::size_t{1}, std::size_t{777}, std::size_t{65536}}) {
@@ -118,6 +130,78 @@ TEST_F(ReplyReaderTest, WhatIsNoRespIsAnError) {
   EXPECT_EQ(read("+fine\r\nHTTP/1.1 200\r\n", 100),
             (std::vector<std::string>{"reply:+fine\r\n", "error"}));
   EXPECT_EQ(read("$3\r\nabcd\r\n", 100), std::vector<std::string>{"error"});
+}
+
+TEST_F(ReplyReaderTest, LongPushIsNeverHandedOnInParts) {
+  const std::string push = ">2\r\n+message\r\n$50000\r\n" + std::string(50000, 'm') + "\r\n";
+  for (const std::size_t piece : {std::size_t{100}, std::size_t{65536}}) {
+    EXPECT_EQ(read(push + "+a\r\n", piece, 1000),
+              (std::vector<std::string>{"push:" + push, "reply:+a\r\n"}));
+  }
+}
+
+TEST(ReplyReader, LongStringArrivesInABlockThatCanBeTakenOver) {
+  BlockPool pool;
+  std::vector<char> scratch(64 << 10);
+  ReplyReader reader({}, pool, scratch.data(), scratch.size());
+  const std::string bytes = "$200000\r\n" + std::string(200000, 'v') + "\r\n";
+  std::string_view left = bytes;
+  Event event = Event::need_more;
+  while (event == Event::need_more) {
+    const auto space = reader.prepare();
+    const std::size_t n = std::min({left.size(), space.room, std::size_t{30000}});
+    ASSERT_GT(n, 0U);
+    std::memcpy(space.data, left.data(), n);
+    left.remove_prefix(n);
+    reader.commit(n);
+    event = reader.next(0);
+  }
+  ASSERT_EQ(event, Event::reply);
+  const Reply reply = reader.reply();
+  ASSERT_NE(reply.block, nullptr);
+  const BlockPtr taken = std::move(*reply.block);
+  EXPECT_EQ(taken->view(), bytes);
+  EXPECT_EQ(reader.next(0), Event::need_more);
+  // The reader goes on without it.
+  const auto space = reader.prepare();
+  std::memcpy(space.data, "+OK\r\n", 5);
+  reader.commit(5);
+  ASSERT_EQ(reader.next(0), Event::reply);
+  EXPECT_EQ(reader.reply().bytes, "+OK\r\n");
+  EXPECT_EQ(reader.reply().block, nullptr);
+}
+
+TEST(ReplyReader, ElementsOfAnArrayAreFoundThoughItArrivesInPieces) {
+  const std::string_view bytes = "*3\r\n+OK\r\n$3\r\nabc\r\n*1\r\n:7\r\n";
+  for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+    BlockPool pool;
+    std::vector<char> scratch(64 << 10);
+    ReplyReader reader({}, pool, scratch.data(), scratch.size());
+    EXPECT_TRUE(reader.between_replies());
+    reader.want_elements();
+    Event event = Event::need_more;
+    for (const std::string_view piece : {bytes.substr(0, cut), bytes.substr(cut)}) {
+      const auto space = reader.prepare();
+      std::memcpy(space.data, piece.data(), piece.size());
+      reader.commit(piece.size());
+      event = reader.next(0);
+    }
+    ASSERT_EQ(event, Event::reply) << cut;
+    EXPECT_EQ(reader.element_offsets(), (std::vector<std::size_t>{4, 9, 18, 26})) << cut;
+  }
+}
+
+TEST(ReplyReader, TellsErrorRepliesApart) {
+  BlockPool pool;
+  std::vector<char> scratch(64 << 10);
+  ReplyReader reader({}, pool, scratch.data(), scratch.size());
+  constexpr std::string_view kBytes = "-ERR x\r\n+OK\r\n";
+  std::memcpy(reader.prepare().data, kBytes.data(), kBytes.size());
+  reader.commit(kBytes.size());
+  ASSERT_EQ(reader.next(0), Event::reply);
+  EXPECT_TRUE(reader.is_error_reply());
+  ASSERT_EQ(reader.next(0), Event::reply);
+  EXPECT_FALSE(reader.is_error_reply());
 }
 
 }  // namespace

@@ -43,5 +43,15 @@ TEST(RingQueue, ClearEndsTheLifeOfWhatIsLeft) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(RingQueue, GivesItsMemoryBackOnlyWhenItHadBecomeLarge) {
+  RingQueue<int> queue;
+  for (int i = 0; i < 5000; ++i) queue.push(i);
+  for (int i = 0; i < 5000; ++i) ASSERT_EQ(queue.pop(), i);
+  EXPECT_TRUE(queue.empty());
+  queue.push(7);
+  EXPECT_EQ(queue.front(), 7);
+  EXPECT_EQ(queue.size(), 1U);
+}
+
 }  // namespace
 }  // namespace hawser

@@ -53,5 +53,26 @@ TEST_F(UsersTest, UrlWithoutPasswordRecognisesNone) {
   EXPECT_EQ(open.recognise("default", "x", now_), std::nullopt);
 }
 
+TEST_F(UsersTest, NamedUserOfTheUrlIsTheUpstreamUser) {
+  config::RedisUrl named = url();
+  named.user = "app";
+  const Users users{named, 60s};
+  EXPECT_EQ(users.recognise("app", "secret", now_), kUpstreamUser);
+  EXPECT_EQ(users.recognise("default", "secret", now_), std::nullopt);
+  EXPECT_EQ(users.credentials(kUpstreamUser).user, "app");
+}
+
+TEST_F(UsersTest, AcceptedAgainIsKnownForAnotherCacheTime) {
+  const UserId alice = users_.accept("alice", "apple", now_);
+  EXPECT_EQ(users_.accept("alice", "apple", now_ + 50s), alice);
+  EXPECT_EQ(users_.recognise("alice", "apple", now_ + 100s), alice);
+}
+
+TEST_F(UsersTest, CacheTimeOfZeroRemembersNothing) {
+  Users users{url(), 0s};
+  users.accept("alice", "apple", now_);
+  EXPECT_EQ(users.recognise("alice", "apple", now_), std::nullopt);
+}
+
 }  // namespace
 }  // namespace hawser
