@@ -22,7 +22,7 @@ PinnedSession::Stay stay_of(const Request& request) {
 }  // namespace
 
 Taken PinnedHandler::handle(Client& client, Request& request) {
-  if (client.unanswered() > 0) return Taken::later;
+  if (client.unsettled() > 0) return Taken::later;
   auto session = std::make_shared<PinnedSession>(upstream_, client, stay_of(request));
   client.set_own_handler(session);
   return session->handle(client, request);

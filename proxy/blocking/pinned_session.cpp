@@ -9,6 +9,10 @@ namespace {
 /// What a blocking command may take beyond its own time-out before its answer is overdue.
 constexpr auto kBlockingGrace = std::chrono::milliseconds(500);
 
+CommandClass class_of(const Request& request) {
+  return request.command != nullptr ? request.command->command_class : CommandClass::write;
+}
+
 /// Whether the command makes the server send what answers no request, from now on.
 bool starts_stream(const Request& request) {
   return request.command != nullptr &&
@@ -34,6 +38,10 @@ class PinnedSession::Tap final : public ReplySink {
   void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
     if (const auto session = session_.lock()) session->on_answered(false);
     slot_.fail(failure, number);
+  }
+  void on_expiry(std::uint32_t, Failure failure, std::int64_t number) override {
+    if (const auto session = session_.lock()) session->on_answered(false);
+    slot_.expire(failure, number);  // Settled with this tap.
   }
   std::size_t stream_threshold(std::uint32_t) const override { return slot_.stream_threshold(); }
   bool on_part(std::uint32_t, std::string_view part, bool last) override {
@@ -80,38 +88,41 @@ Taken PinnedSession::handle(Client& client, Request& request) {
       client.abort("lanes.max_bytes reached");
       return Taken::yes;
     }
-    std::string scratch;
-    lease_->lane().pipe(request.wire(scratch));
+    pipe(request);
     return Taken::yes;
   }
   if (backlog && client.unanswered() > 0) return Taken::later;
   const bool stream = starts_stream(request);
-  if ((stream || stay_ != Stay::for_life) && client.unanswered() > 0) return Taken::later;
+  // A stream begins behind all replies, late ones included.
+  const bool alone = stream || stay_ != Stay::for_life || lease_ == nullptr;
+  if (alone && client.unsettled() > 0) return Taken::later;
   if (lease_ == nullptr) {
-    if (client.unanswered() > 0) return Taken::later;
     acquire(request);
     return Taken::yes;
   }
   if (stream) {
-    if (lease_->lane().unanswered() > 0) {
-      // A reply that was given up may still come, and would be taken for an acknowledgement.
-      client.abort("subscription behind a request that timed out");
-      return Taken::yes;
-    }
     is_pipe_ = true;
     client.set_piped();
     lease_->lane().become_pipe(*new PipeEnd(client));
     return handle(client, request);
   }
   std::string scratch;
-  submit(request.wire(scratch), client.open_slot(request),
-         blocking_deadline(request, upstream_.loop().now(), kBlockingGrace)
-             .value_or(upstream_.deadline_of(
-                 request.command != nullptr ? request.command->command_class : CommandClass::write,
-                 request.arrived)),
-         request.command != nullptr ? request.command->command_class : CommandClass::write,
+  submit(request.wire(scratch), client.open_slot(request), deadline_of(request), class_of(request),
          is_wait(request));
   return Taken::yes;
+}
+
+TimePoint PinnedSession::deadline_of(const Request& request) const {
+  return blocking_deadline(request, upstream_.loop().now(), kBlockingGrace)
+      .value_or(upstream_.deadline_of(class_of(request), request.arrived));
+}
+
+void PinnedSession::pipe(const Request& request) {
+  // From CLIENT REPLY on it is not known what brings a reply.
+  if (request.command != nullptr && request.command->name == "client|reply") may_be_quiet_ = true;
+  std::string scratch;
+  lease_->lane().pipe(request.wire(scratch),
+                      may_be_quiet_ ? TimePoint::max() : deadline_of(request));
 }
 
 /// The request that waits for a connection.
@@ -128,15 +139,13 @@ void PinnedSession::acquire(Request& request) {
   auto waiting = std::make_shared<Waiting>();
   std::string scratch;
   waiting->bytes = request.wire(scratch);
-  waiting->command_class =
-      request.command != nullptr ? request.command->command_class : CommandClass::write;
+  waiting->command_class = class_of(request);
   waiting->is_wait = is_wait(request);
   waiting->stream = starts_stream(request);
   // Waiting for a connection is part of a blocking command's own time.
-  const auto blocked_until = blocking_deadline(request, upstream_.loop().now(), kBlockingGrace);
-  waiting->deadline =
-      blocked_until.value_or(upstream_.deadline_of(waiting->command_class, request.arrived));
+  waiting->deadline = deadline_of(request);
   waiting->slot = client_.open_slot(request);
+  client_.set_route(&upstream_.pinned());
   client_.pause();
   const TimePoint patience =
       std::min(waiting->deadline, request.arrived + upstream_.settings().timeout.total);
@@ -160,7 +169,7 @@ void PinnedSession::acquire(Request& request) {
                                  is_pipe_ = true;
                                  client_.set_piped();
                                  lease_->lane().become_pipe(*new PipeEnd(client_));
-                                 lease_->lane().pipe(waiting->bytes);
+                                 lease_->lane().pipe(waiting->bytes, waiting->deadline);
                                  waiting->slot.complete(std::string_view());
                                } else {
                                  submit(waiting->bytes, std::move(waiting->slot), waiting->deadline,

@@ -36,6 +36,8 @@ class PinnedSession final : public Handler,
   void acquire(Request& request);
   void submit(std::string_view bytes, SlotHandle slot, TimePoint deadline,
               CommandClass command_class, bool is_wait);
+  void pipe(const Request& request);
+  TimePoint deadline_of(const Request& request) const;
   void on_answered(bool in_time);
 
   Upstream& upstream_;
@@ -43,6 +45,7 @@ class PinnedSession final : public Handler,
   const Stay stay_;
   std::unique_ptr<Lease> lease_;
   bool is_pipe_ = false;
+  bool may_be_quiet_ = false;  ///< Requests through the pipe may bring no reply.
 };
 
 }  // namespace hawser

@@ -30,6 +30,8 @@ struct ClientSession::Rest {
   protocol::RequestParser parser;
   TimePoint arrived{};      ///< When its first request was complete, if it is.
   bool incomplete = false;  ///< The parser stands within a request.
+  /// While only requests already answered, but not settled, hold it: its own deadline.
+  std::unique_ptr<Timer> overdue;
 };
 
 ClientSession::ClientSession(DownstreamParts& parts, std::uint64_t id, int descriptor,
@@ -130,6 +132,7 @@ void ClientSession::keep(std::string_view rest) {
   own_wait_ = own_wait_ || replies_->backlog() >= kBackpressure;
   if (rest_->incomplete) std::swap(rest_->parser, parts_.parser);
   parts_.parser.reset();
+  watch_hold();
   (void)fits();
 }
 
@@ -201,6 +204,7 @@ void ClientSession::advance() {
   rest_->incomplete = may_dispatch();
   own_wait_ = own_wait_ || replies_->backlog() >= kBackpressure;
   if (!rest_->incomplete) rest_->parser.reset();
+  watch_hold();
   (void)fits();
 }
 
@@ -231,9 +235,8 @@ std::size_t ClientSession::run(protocol::RequestParser& parser, std::string_view
                                        consumed > BlockPool::kOrdinary
                                    ? block
                                    : nullptr};
-      if (parts_.dispatcher.dispatch(*this, request) == Taken::later) {
+      if (parts_.dispatcher.dispatch(*this, request) == Taken::later && !give_up(request)) {
         held_ = true;
-        own_wait_ = own_wait_ || own_handler() != nullptr;
         break;
       }
       last_command_ = request.command;
@@ -243,6 +246,25 @@ std::size_t ClientSession::run(protocol::RequestParser& parser, std::string_view
   if (used > 0) last_request_ = parts_.loop.now();
   processing_ = false;
   return used;
+}
+
+/// For a request that may not be sent yet. Behind the client's own requests it waits until they are
+/// answered, behind those that may still be executed until its own deadline: returns whether it was
+/// answered for that.
+bool ClientSession::give_up(const Request& request) {
+  if (unanswered() > 0) {
+    own_wait_ = own_wait_ || own_handler() != nullptr;
+    return false;
+  }
+  if (parts_.loop.now() < request.arrived + parts_.settings.timeout.total) return false;
+  open_slot(request).fail(Failure::down);
+  return true;
+}
+
+void ClientSession::watch_hold() {
+  if (!held_ || unanswered() > 0 || rest_->overdue != nullptr) return;
+  rest_->overdue = std::make_unique<Timer>(parts_.loop, [this] { on_replies_ready(); });
+  rest_->overdue->set(rest_->arrived + parts_.settings.timeout.total);
 }
 
 SlotHandle ClientSession::open_slot(const Request& request) {
@@ -338,7 +360,7 @@ void ClientSession::check_output() {
     if (stall_timer_ != nullptr) stall_timer_.reset();
     return;
   }
-  if (!replies_->streams_beyond_limit()) {
+  if (replies_->counted() > parts_.settings.clients.output_limit) {
     parts_.stats.output_limit_closes.add();
     abort("clients.output_limit reached");
     return;

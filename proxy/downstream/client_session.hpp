@@ -69,6 +69,7 @@ class ClientSession final : public Client,
   // Client
   SlotHandle open_slot(const Request& request) override;
   std::size_t unanswered() const override { return replies_->unanswered(); }
+  std::size_t unsettled() const override { return replies_->unsettled(); }
   void pause() override { paused_ = true; }
   void resume() override {
     paused_ = false;
@@ -98,6 +99,8 @@ class ClientSession final : public Client,
   std::size_t run(protocol::RequestParser& parser, std::string_view input, BlockPtr* block,
                   TimePoint arrived);
   void keep(std::string_view rest);
+  bool give_up(const Request& request);
+  void watch_hold();
   bool may_dispatch() const;
   bool wants_input() const;
   void read_on();
@@ -126,7 +129,7 @@ class ClientSession final : public Client,
   std::size_t stalled_size_ = 0;
   ReplyMode reply_mode_ = ReplyMode::on;
   bool paused_ = false;    ///< A handler decides before the next request is dispatched.
-  bool held_ = false;      ///< The next request waits until all earlier ones are answered.
+  bool held_ = false;      ///< The next request waits for the earlier ones.
   bool own_wait_ = false;  ///< ... behind its own blocking command or unread output.
   bool closing_ = false;   ///< No more requests; closes when all replies were written.
   bool lingers_ = false;   ///< Before it closes, what the client still sends is discarded.

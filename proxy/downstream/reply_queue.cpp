@@ -47,6 +47,16 @@ void ReplyQueue::on_failure(std::uint32_t slot, Failure failure, std::int64_t nu
   answer(slot, {failure_reply(failure, number)});
 }
 
+void ReplyQueue::on_expiry(std::uint32_t slot, Failure failure, std::int64_t number) {
+  ++expired_;
+  on_failure(slot, failure, number);
+}
+
+void ReplyQueue::on_settled() {
+  --expired_;
+  if (expired_ == 0 && owner_ != nullptr) owner_->on_replies_ready();
+}
+
 void ReplyQueue::answer(std::uint32_t number, Reply reply) {
   --unanswered_;
   if (owner_ == nullptr) return;
@@ -67,6 +77,7 @@ void ReplyQueue::answer(std::uint32_t number, Reply reply) {
 
 void ReplyQueue::release(Slot& slot, Reply reply) {
   if (slot.muted) return;
+  behind_long_ += reply.bytes.size();
   if (reply.bytes.size() < kWriteThrough) {
     output_.append(reply.bytes);
     return;
@@ -98,11 +109,19 @@ bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last)
     if (last) --unanswered_;
     return true;
   }
-  if (!streaming_) streamed_ = 0;
+  if (!streaming_) {
+    streamed_ = 0;
+    excused_ = false;
+  }
   streaming_ = true;
   streamed_ += part.size();
+  behind_long_ += part.size();
   Slot& slot = slots_[number - front_];
   if (!slot.muted && !part.empty()) output_.append(part.substr(owner_->write_through(part)));
+  // Of one such reply at a time the bytes do not count.
+  const bool is_long = streamed_ > limits_.output;
+  if (is_long && output_.size() <= behind_long_) excused_ = true;
+  if (excused_) behind_long_ = 0;
   if (last) {
     --unanswered_;
     count(slot);
@@ -111,7 +130,7 @@ bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last)
     release_ready();
     streaming_ = false;
   }
-  const bool has_room = !streams_beyond_limit() || output_.size() <= limits_.output;
+  const bool has_room = !is_long || output_.size() <= limits_.output;
   owner_->on_replies_ready();
   return has_room;
 }

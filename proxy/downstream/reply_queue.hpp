@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,7 +19,7 @@ namespace hawser {
 /// Who owns a reply queue and writes what it has ready.
 class ReplyQueueOwner {
  public:
-  /// There are bytes in output(), or there is none unanswered any more.
+  /// There are bytes in output(), or there is none unanswered or unsettled any more.
   virtual void on_replies_ready() = 0;
   /// Writes as much of output() and then of `bytes` as the client takes now; returns how many of
   /// `bytes` were written. Spares a large reply being copied.
@@ -45,21 +46,28 @@ class ReplyQueue final : public ReplySink {
   /// Takes the next place. `muted`: its reply is dropped when its turn comes (CLIENT REPLY).
   SlotHandle open(const Request& request, bool muted);
   /// Bytes that answer nothing, behind all replies already released.
-  void push(std::string_view bytes) { output_.append(bytes); }
+  void push(std::string_view bytes) {
+    behind_long_ += bytes.size();
+    output_.append(bytes);
+  }
   /// The client is gone.
   void detach();
 
   std::size_t unanswered() const { return unanswered_; }
+  /// Requests that may still be executed: unanswered, or answered by a failure meanwhile.
+  std::size_t unsettled() const { return unanswered_ + expired_; }
   std::size_t size() const { return slots_.size(); }
   /// Bytes of replies held for the client: ready to be written, or come before their turn.
   std::size_t backlog() const { return output_.size() + early_bytes_; }
   /// What is to be written to the client.
   ByteChain& output() { return output_; }
-  /// Whether the reply being handed on in parts has alone outgrown the output limit.
-  bool streams_beyond_limit() const { return streaming_ && streamed_ > limits_.output; }
+  /// What of output() counts against the output limit: not one reply that alone is longer.
+  std::size_t counted() const { return std::min(output_.size(), behind_long_); }
 
   void on_reply(std::uint32_t slot, Reply reply) override;
   void on_failure(std::uint32_t slot, Failure failure, std::int64_t number) override;
+  void on_expiry(std::uint32_t slot, Failure failure, std::int64_t number) override;
+  void on_settled() override;
   std::size_t stream_threshold(std::uint32_t slot) const override;
   bool on_part(std::uint32_t number, std::string_view part, bool last) override;
 
@@ -89,9 +97,12 @@ class ReplyQueue final : public ReplySink {
   ByteChain output_;
   std::uint32_t front_ = 0;  ///< Number of the slot at the front.
   std::uint32_t unanswered_ = 0;
-  bool streaming_ = false;  ///< The front's reply is being handed on in parts.
+  std::uint32_t expired_ = 0;  ///< Answered by a failure, and not settled yet.
+  bool streaming_ = false;     ///< The front's reply is being handed on in parts.
+  bool excused_ = false;       ///< It is over the output limit by itself, which is allowed.
   std::size_t early_bytes_ = 0;
-  std::size_t streamed_ = 0;  ///< Bytes of it so far.
+  std::size_t streamed_ = 0;     ///< Bytes of it so far.
+  std::size_t behind_long_ = 0;  ///< Bytes queued behind the last reply over the output limit.
 };
 
 }  // namespace hawser

@@ -32,6 +32,9 @@ class Client : public std::enable_shared_from_this<Client> {
   virtual SlotHandle open_slot(const Request& request) = 0;
   /// Requests that have a slot and no answer yet.
   virtual std::size_t unanswered() const = 0;
+  /// Requests that may still be executed: those unanswered, and those answered by a time-out or a
+  /// loss whose late reply has not come and whose connection Redis has not been told to drop.
+  virtual std::size_t unsettled() const = 0;
   /// No further request of this client is dispatched until resume(): the one just taken decides
   /// how the next ones are to be understood.
   virtual void pause() = 0;
@@ -49,9 +52,9 @@ class Client : public std::enable_shared_from_this<Client> {
   bool is_piped() const { return is_piped_; }
   void set_piped() { is_piped_ = true; }
 
-  /// Where its unanswered requests are (a lane, compared by address only): the next ones go there
+  /// Where its unsettled requests are (a lane, compared by address only): the next ones go there
   /// too, or wait until it has none. That is what keeps one client's requests in order.
-  bool may_go_to(const void* lane) const { return unanswered() == 0 || route_ == lane; }
+  bool may_go_to(const void* lane) const { return unsettled() == 0 || route_ == lane; }
   void set_route(const void* lane) { route_ = lane; }
 
   /// While set, every request of this client but the refused ones goes to it. Its end, with the

@@ -24,6 +24,13 @@ class ReplySink {
   virtual void on_reply(std::uint32_t slot, Reply reply) = 0;
   /// No reply will come. `number` fills the failure's text.
   virtual void on_failure(std::uint32_t slot, Failure failure, std::int64_t number) = 0;
+  /// The failure stands in for a reply that may still come: what was asked may still be executed,
+  /// until on_settled().
+  virtual void on_expiry(std::uint32_t slot, Failure failure, std::int64_t number) {
+    on_failure(slot, failure, number);
+  }
+  /// A request answered by on_expiry() has its late reply, or can no longer be executed.
+  virtual void on_settled() {}
   /// How long a reply to `slot` may be before it is handed on in parts; 0: never in parts.
   virtual std::size_t stream_threshold(std::uint32_t /*slot*/) const { return 0; }
   /// A part of a reply; the last one ends it. Returns whether to go on reading at once; if not,
@@ -76,27 +83,37 @@ class SinkPtr {
 };
 
 /// The right, and the duty, to answer one request: the only way back to a client. Answered at most
-/// once, through complete(), fail() or the last stream() part; a handle that ends its life
-/// unanswered answers that the connection was lost, so that no slot waits for ever.
+/// once, through complete(), fail(), expire() or the last stream() part; a handle that ends its
+/// life unanswered answers that the connection was lost, so that no slot waits for ever. A request
+/// that was sent and is answered without its reply is kept, expired, until it can no longer be
+/// executed: the end of the handle says so.
 class SlotHandle {
  public:
   SlotHandle() = default;
   SlotHandle(ReplySink& sink, std::uint32_t slot) : sink_(&sink), slot_(slot) { sink_->retain(); }
   SlotHandle(SlotHandle&& other) noexcept
-      : sink_(std::exchange(other.sink_, nullptr)), slot_(other.slot_) {}
+      : sink_(std::exchange(other.sink_, nullptr)), slot_(other.slot_), expired_(other.expired_) {}
   SlotHandle& operator=(SlotHandle&& other) noexcept {
     std::swap(sink_, other.sink_);
     std::swap(slot_, other.slot_);
+    std::swap(expired_, other.expired_);
     return *this;
   }
   SlotHandle(const SlotHandle&) = delete;
   SlotHandle& operator=(const SlotHandle&) = delete;
   ~SlotHandle() {
-    if (sink_ != nullptr) fail(Failure::lost);
+    if (sink_ == nullptr) return;
+    if (!expired_) {
+      fail(Failure::lost);
+      return;
+    }
+    ReplySink* sink = std::exchange(sink_, nullptr);
+    sink->on_settled();
+    sink->release();
   }
 
   /// Whether somebody still waits for the answer.
-  explicit operator bool() const { return sink_ != nullptr; }
+  explicit operator bool() const { return sink_ != nullptr && !expired_; }
 
   void complete(Reply reply) {
     ReplySink* sink = std::exchange(sink_, nullptr);
@@ -107,6 +124,14 @@ class SlotHandle {
   void fail(Failure failure, std::int64_t number = 0) {
     ReplySink* sink = std::exchange(sink_, nullptr);
     sink->on_failure(slot_, failure, number);
+    sink->release();
+  }
+  /// Answers a request that may still be executed. The handle may be gone afterwards.
+  void expire(Failure failure, std::int64_t number = 0) {
+    expired_ = true;
+    ReplySink* sink = sink_;
+    sink->retain();
+    sink->on_expiry(slot_, failure, number);
     sink->release();
   }
   std::size_t stream_threshold() const { return sink_->stream_threshold(slot_); }
@@ -120,12 +145,13 @@ class SlotHandle {
   }
   /// Gives the answer up: the reply is swallowed when it comes.
   void abandon() {
-    if (sink_ != nullptr) std::exchange(sink_, nullptr)->release();
+    if (*this) std::exchange(sink_, nullptr)->release();
   }
 
  private:
   ReplySink* sink_ = nullptr;
   std::uint32_t slot_ = 0;
+  bool expired_ = false;  ///< Answered; kept until the request can no longer be executed.
 };
 
 }  // namespace hawser

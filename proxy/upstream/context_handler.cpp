@@ -71,7 +71,7 @@ void ContextHandler::log_in(std::string_view user, std::string_view password, bo
   if (with_user) question.emplace_back(user);
   question.emplace_back(password);
   upstream_.control().ask(
-      question, deadline,
+      {.user = {}, .commands = {std::move(question)}}, deadline,
       [this, name = std::string(user), word = std::string(password),
        done = std::move(done)](const ControlAnswer& answer) {
         switch (answer.kind) {

@@ -2,6 +2,8 @@
 
 #include <hiredis/hiredis.h>
 
+#include <algorithm>
+
 #include "protocol/request_parser.hpp"
 #include "proxy/runtime/stream_socket.hpp"
 #include "proxy/runtime/timer.hpp"
@@ -10,36 +12,49 @@ namespace hawser {
 
 namespace {
 
+/// So many questions at a time; what overtakes is not counted.
+constexpr std::ptrdiff_t kMostAtOnce = 4;
+
+struct ReplyEnd {
+  void operator()(redisReply* reply) const { freeReplyObject(reply); }
+};
+
 struct ReaderEnd {
   void operator()(redisReader* reader) const { redisReaderFree(reader); }
 };
 
 }  // namespace
 
-class Control::Question final : public SocketOwner, public std::enable_shared_from_this<Question> {
+class Control::Conversation final : public SocketOwner,
+                                    public std::enable_shared_from_this<Conversation> {
  public:
-  Question(Control& control, std::string request, std::function<void(ControlAnswer)> done)
+  Conversation(Control& control, std::string request, std::size_t replies, TimePoint deadline,
+               std::function<void(ControlAnswer)> done)
       : control_(control),
         request_(std::move(request)),
+        replies_(replies),
+        deadline_(deadline),
         done_(std::move(done)),
-        timer_(control.loop_,
+        timer_(control.parts_.loop,
                [this] {
                  finish({ControlAnswer::Kind::unreachable, "ETIMEDOUT"});
                }),
-        reader_(redisReaderCreate()) {}
-  ~Question() {
+        reader_(redisReaderCreate()) {
+    timer_.set(deadline);
+  }
+  ~Conversation() {
     if (socket_ != nullptr) count(-1);
   }
 
-  void start(TimePoint deadline) {
-    timer_.set(deadline);
+  bool is_started() const { return connector_ != nullptr || socket_ != nullptr; }
+  void start() {
     connector_ = std::make_unique<Connector>(
-        control_.loop_, control_.endpoint_, deadline,
+        control_.parts_.loop, control_.parts_.endpoint, deadline_,
         [this](ConnectResult result) { on_connected(std::move(result)); });
   }
 
   void on_readable() override {
-    Loop& loop = control_.loop_;
+    Loop& loop = control_.parts_.loop;
     const IoResult result = socket_->receive(loop.scratch(), Loop::kScratchBytes);
     if (result.status == IoResult::Status::ended || result.status == IoResult::Status::failed) {
       finish({ControlAnswer::Kind::unreachable,
@@ -47,21 +62,21 @@ class Control::Question final : public SocketOwner, public std::enable_shared_fr
       return;
     }
     redisReaderFeed(reader_.get(), loop.scratch(), result.bytes);
-    void* decoded = nullptr;
-    if (redisReaderGetReply(reader_.get(), &decoded) != REDIS_OK) {
-      finish({ControlAnswer::Kind::unreachable, "malformed reply"});
+    while (true) {
+      void* decoded = nullptr;
+      if (redisReaderGetReply(reader_.get(), &decoded) != REDIS_OK) {
+        finish({ControlAnswer::Kind::unreachable, "malformed reply"});
+        return;
+      }
+      if (decoded == nullptr) break;
+      const std::unique_ptr<redisReply, ReplyEnd> reply(static_cast<redisReply*>(decoded));
+      if (--replies_ > 0) continue;  // Had it mattered, the last one says so too.
+      finish({reply->type == REDIS_REPLY_ERROR ? ControlAnswer::Kind::error
+                                               : ControlAnswer::Kind::reply,
+              reply->str != nullptr ? std::string(reply->str, reply->len) : ""});
       return;
     }
-    if (decoded == nullptr) {
-      socket_->wait_readable(shared_from_this());
-      return;
-    }
-    auto* reply = static_cast<redisReply*>(decoded);
-    ControlAnswer answer{
-        reply->type == REDIS_REPLY_ERROR ? ControlAnswer::Kind::error : ControlAnswer::Kind::reply,
-        reply->str != nullptr ? std::string(reply->str, reply->len) : ""};
-    freeReplyObject(reply);
-    finish(std::move(answer));
+    socket_->wait_readable(shared_from_this());
   }
 
   void on_writable() override { write(); }
@@ -72,7 +87,7 @@ class Control::Question final : public SocketOwner, public std::enable_shared_fr
       finish({ControlAnswer::Kind::unreachable, std::move(result.error)});
       return;
     }
-    socket_ = std::make_unique<StreamSocket>(control_.loop_, result.descriptor);
+    socket_ = std::make_unique<StreamSocket>(control_.parts_.loop, result.descriptor);
     count(1);
     socket_->wait_readable(shared_from_this());
     write();
@@ -93,17 +108,20 @@ class Control::Question final : public SocketOwner, public std::enable_shared_fr
     timer_.cancel();
     connector_.reset();
     if (socket_ != nullptr) socket_->close();
-    std::erase(control_.open_, self);
+    std::erase(control_.conversations_, self);
     const auto done = std::move(done_);
     done(std::move(answer));
+    control_.serve();
   }
 
   void count(int n) {
-    control_.stats_.connections[static_cast<std::size_t>(LaneRole::control)].add(n);
+    control_.parts_.stats.connections[static_cast<std::size_t>(LaneRole::control)].add(n);
   }
 
   Control& control_;
   std::string request_;
+  std::size_t replies_;  ///< Still to come.
+  const TimePoint deadline_;
   std::function<void(ControlAnswer)> done_;
   Timer timer_;
   std::unique_ptr<Connector> connector_;
@@ -111,17 +129,44 @@ class Control::Question final : public SocketOwner, public std::enable_shared_fr
   std::unique_ptr<redisReader, ReaderEnd> reader_;
 };
 
-Control::Control(Loop& loop, Endpoint endpoint, UpstreamStats& stats)
-    : loop_(loop), endpoint_(std::move(endpoint)), stats_(stats) {}
-
 Control::~Control() = default;
 
-void Control::ask(const std::vector<std::string>& command, TimePoint deadline,
+void Control::ask(const ControlQuestion& question, TimePoint deadline,
                   std::function<void(ControlAnswer)> done) {
+  std::vector<ControlQuestion::Command> commands;
+  if (question.user) {
+    const Users::Credentials& login = parts_.users.credentials(*question.user);
+    if (!login.user.empty()) {
+      commands.push_back({"AUTH", login.user, login.password});
+    } else if (!login.password.empty()) {
+      commands.push_back({"AUTH", login.password});
+    }
+  }
+  commands.push_back({"CLIENT", "SETNAME", parts_.connection_name(LaneRole::control)});
+  commands.insert(commands.end(), question.commands.begin(), question.commands.end());
   std::string request;
-  protocol::append_command(request, {command.begin(), command.end()});
-  open_.push_back(std::make_shared<Question>(*this, std::move(request), std::move(done)));
-  open_.back()->start(deadline);
+  for (const auto& command : commands) {
+    protocol::append_command(request, {command.begin(), command.end()});
+  }
+  const auto conversation = std::make_shared<Conversation>(
+      *this, std::move(request), commands.size(), deadline, std::move(done));
+  conversations_.push_back(conversation);
+  if (question.overtakes) {
+    conversation->start();
+  } else {
+    serve();
+  }
+}
+
+void Control::serve() {
+  auto free = kMostAtOnce - std::count_if(conversations_.begin(), conversations_.end(),
+                                          [](const auto& c) { return c->is_started(); });
+  for (const auto& conversation : conversations_) {
+    if (free <= 0) return;
+    if (conversation->is_started()) continue;
+    conversation->start();
+    --free;
+  }
 }
 
 }  // namespace hawser

@@ -3,12 +3,12 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "proxy/runtime/connector.hpp"
-#include "proxy/runtime/loop.hpp"
-#include "proxy/upstream/upstream_stats.hpp"
+#include "proxy/runtime/clock.hpp"
+#include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
 
@@ -19,24 +19,33 @@ struct ControlAnswer {
   std::string text;  ///< The reply's or the error's text; for unreachable why, symbolic.
 };
 
-/// Hawser's own questions to the upstream, each on a short-lived RESP2 connection of its own, so
-/// that they neither wait behind clients' requests nor leave state on a lane. Owned by Upstream.
+/// One question: commands for a connection of its own, in one write.
+struct ControlQuestion {
+  using Command = std::vector<std::string>;
+  std::optional<UserId> user;     ///< Whose connection; none: one that is not logged in.
+  std::vector<Command> commands;  ///< The last one's reply is the answer.
+  /// Does not wait behind other questions: for what must be heard while Redis is busy with them.
+  bool overtakes = false;
+};
+
+/// Hawser's own questions to the upstream, each on a short-lived RESP2 connection, so that they
+/// neither wait behind clients' requests nor leave state on a lane. A few at a time; the others
+/// wait in line. Owned by Upstream.
 class Control {
  public:
-  Control(Loop& loop, Endpoint endpoint, UpstreamStats& stats);
+  explicit Control(UpstreamParts& parts) : parts_(parts) {}
   ~Control();
 
-  /// Sends one command on a new connection; `done` is called once, by `deadline` at the latest,
-  /// unless Control ends before.
-  void ask(const std::vector<std::string>& command, TimePoint deadline,
+  /// Asks; `done` is called once, by `deadline` at the latest, unless Control ends before.
+  void ask(const ControlQuestion& question, TimePoint deadline,
            std::function<void(ControlAnswer)> done);
 
  private:
-  class Question;
-  Loop& loop_;
-  const Endpoint endpoint_;
-  UpstreamStats& stats_;
-  std::list<std::shared_ptr<Question>> open_;
+  class Conversation;
+  void serve();
+
+  UpstreamParts& parts_;
+  std::list<std::shared_ptr<Conversation>> conversations_;  ///< Those in line as well, in order.
 };
 
 }  // namespace hawser

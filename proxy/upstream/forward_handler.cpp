@@ -5,7 +5,7 @@ namespace hawser {
 Taken ForwardHandler::handle(Client& client, Request& request) {
   MainLane* lane = upstream_.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;
-  if (request.raw.size() > upstream_.settings().lanes.large_request && client.unanswered() == 0) {
+  if (request.raw.size() > upstream_.settings().lanes.large_request && client.unsettled() == 0) {
     return large_.handle(client, request);
   }
   client.set_route(lane);

@@ -18,12 +18,13 @@ Lane::Lane(const Parts& parts, LaneOwner& owner)
     : loop_(parts.loop),
       stats_(parts.stats),
       role_(parts.role),
+      buffers_(parts.buffers),
       silence_(parts.silence),
       owner_(&owner),
       reader_(parts.limits, loop_.blocks(), loop_.scratch(), Loop::kScratchBytes),
       buffer_(loop_.blocks()),
       timer_(loop_, [this] { on_deadline(); }),
-      room_timer_(loop_, [this] { wait_for_room(); }) {}
+      room_timer_(loop_, [this] { on_room_timer(); }) {}
 
 Lane::~Lane() {
   loop_.withdraw(*this);
@@ -108,8 +109,10 @@ void Lane::become_pipe(ReplySink& sink) {
   pipe_ = SlotHandle(sink, 0);
 }
 
-void Lane::pipe(std::string_view bytes) {
-  buffer_.append(bytes);
+void Lane::pipe(std::string_view request, TimePoint deadline) {
+  buffer_.append(request);
+  pipe_deadline_ = std::max(pipe_deadline_, deadline);
+  if (pipe_deadline_ != TimePoint::max()) timer_.set(pipe_deadline_);
   if (!writing_blocked_) loop_.at_turn_end(*this);
 }
 
@@ -174,11 +177,10 @@ void Lane::on_readable() {
   stats_.received_bytes.add(result.bytes);
   last_received_ = loop_.now();
   if (pipe_) {
-    if (!pipe_.stream({space.data, result.bytes}, false)) {
-      pause_reading();
-      return;
-    }
-    socket_->wait_readable(self);
+    pipe_deadline_ = {};
+    timer_.cancel();
+    if (!pipe_.stream({space.data, result.bytes}, false)) pause_reading();
+    if (!room_timer_.is_set()) socket_->wait_readable(self);
     return;
   }
   pacer_.on_reply(last_received_);
@@ -296,22 +298,25 @@ bool Lane::on_part(std::string_view part, bool last) {
   return true;
 }
 
-/// A client reads a reply longer than its output limit too slowly: the lane waits for it, for as
-/// long as the client is given (it is cut after clients.stall without progress).
+/// A client reads a reply longer than its output limit too slowly. The lane waits for it, for as
+/// long as the client is given (it is cut after clients.stall without progress), but only while
+/// nobody else waits for the lane: then the reply is buffered, or where is no room for that, given
+/// up with its client.
 void Lane::pause_reading() {
-  room_timer_.set(loop_.now() + kRoomInterval);
+  if (pipe_ || entries_.size() <= 1) {
+    room_timer_.set(loop_.now() + kRoomInterval);
+  } else if (loop_.blocks().bytes_in_use() > buffers_) {
+    entries_.front().slot.expire(Failure::full_buffers);
+  }
 }
 
-void Lane::wait_for_room() {
+void Lane::on_room_timer() {
   const bool room =
       pipe_ ? pipe_.stream({}, false)
             : entries_.empty() || !entries_.front().slot || entries_.front().slot.stream({}, false);
   if (state_ == State::ended) return;
-  if (!room) {
-    pause_reading();
-    return;
-  }
-  socket_->wait_readable(shared_from_this());
+  if (!room) pause_reading();
+  if (!room_timer_.is_set()) socket_->wait_readable(shared_from_this());
 }
 
 void Lane::on_deadline() {
@@ -319,6 +324,11 @@ void Lane::on_deadline() {
   if (state_ != State::open) {
     end(state_ == State::connecting ? LaneEnd::Kind::connect_failed : LaneEnd::Kind::silent,
         "ETIMEDOUT");
+    return;
+  }
+  if (pipe_) {
+    // While a slow reader is waited for, nothing is read.
+    if (!room_timer_.is_set()) end(LaneEnd::Kind::silent, "no reply in time");
     return;
   }
   const TimePoint now = loop_.now();
@@ -329,10 +339,9 @@ void Lane::on_deadline() {
       // Its reply is on its way; only its standing still would end it.
       earliest = std::min(earliest, now + silence_);
     } else if (entry.slot && entry.deadline <= now) {
-      SlotHandle slot = std::move(entry.slot);
-      slot.fail(Failure::timeout, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                      entry.deadline - entry.submitted)
-                                      .count());
+      entry.slot.expire(Failure::timeout, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                              entry.deadline - entry.submitted)
+                                              .count());
     } else if (entry.slot) {
       earliest = std::min(earliest, entry.deadline);
     }
@@ -382,7 +391,7 @@ void Lane::end(LaneEnd::Kind kind, std::string reason) {
 
   const std::size_t written = was_open ? buffer_.written_unanswered() : 0;
   std::size_t offset = 0;
-  std::vector<SlotHandle> lost;
+  const auto unsettled = std::make_shared<std::vector<SlotHandle>>();
   std::vector<SlotHandle> not_sent;
   while (!entries_.empty()) {
     // A block's bytes stand at its last entry; of an ordinary request there is just that one.
@@ -399,16 +408,19 @@ void Lane::end(LaneEnd::Kind kind, std::string reason) {
       result.unsent.push_back({buffer_.copy(offset, last.bytes), std::move(last.slot),
                                last.deadline, last.submitted, last.command_class});
     }
-    for (Entry& entry : block) {
-      if (entry.slot) (sent ? lost : not_sent).push_back(std::move(entry.slot));
-    }
+    for (Entry& entry : block) (sent ? *unsettled : not_sent).push_back(std::move(entry.slot));
     offset += last.bytes;
   }
   buffer_.clear();
   // The owner puts the unsent ones back in line before any client hears of the loss and goes on.
+  result.unsettled = unsettled;
   owner_->on_lane_end(*this, std::move(result));
-  for (SlotHandle& slot : lost) slot.fail(Failure::lost);
-  for (SlotHandle& slot : not_sent) slot.fail(Failure::down);
+  for (SlotHandle& slot : *unsettled) {
+    if (slot) slot.expire(Failure::lost);
+  }
+  for (SlotHandle& slot : not_sent) {
+    if (slot) slot.fail(Failure::down);
+  }
   if (pipe_) pipe_.fail(Failure::lost);
 }
 

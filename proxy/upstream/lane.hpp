@@ -58,6 +58,9 @@ struct LaneEnd {
     CommandClass command_class;
   };
   std::vector<Unsent> unsent;
+  /// Requests that were written, are answered by a failure, and may still be executed from what
+  /// the server has not read yet. Kept by who makes sure that they cannot: then they are settled.
+  std::shared_ptr<std::vector<SlotHandle>> unsettled;
 };
 
 /// Who owns a lane and hears of its life. Neither call may destroy the lane from within; the owner
@@ -86,6 +89,8 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
     const protocol::Limits& limits;
     UpstreamStats& stats;
     LaneRole role;
+    /// Of all buffers together (buffers.max_bytes): above it a slow reader is given up.
+    std::size_t buffers;
     /// A lane that brought nothing for so long, with its oldest request overdue, is closed.
     Duration silence;
   };
@@ -113,8 +118,10 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   /// Turns the lane into a pipe: from now on what comes is handed to `sink` as it comes, as parts
   /// of slot 0. REQUIRES: nothing is unanswered.
   void become_pipe(ReplySink& sink);
-  /// Sends bytes through the pipe. REQUIRES: become_pipe() was called.
-  void pipe(std::string_view bytes);
+  /// Sends a request through the pipe. Whether what comes then is its reply is not looked at, but
+  /// if nothing came until the deadlines of all that was sent, the lane ends. REQUIRES:
+  /// become_pipe() was called.
+  void pipe(std::string_view request, TimePoint deadline);
 
   /// Ends the lane; what is in flight is answered with an unknown outcome. Calls on_lane_end.
   void close();
@@ -127,7 +134,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   enum class State : std::uint8_t { connecting, handshake, open, ended };
 
   struct Entry {
-    SlotHandle slot;  ///< Empty once nobody waits: the reply is swallowed.
+    SlotHandle slot;  ///< Empty or expired once nobody waits: the reply is swallowed.
     TimePoint submitted;
     TimePoint deadline;
     std::size_t bytes;
@@ -146,13 +153,14 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   void push_entry(Entry entry);
   void on_deadline();
   void pause_reading();
-  void wait_for_room();
+  void on_room_timer();
   void write();
   void end(LaneEnd::Kind kind, std::string reason);
 
   Loop& loop_;
   UpstreamStats& stats_;
   const LaneRole role_;
+  const std::size_t buffers_;
   const Duration silence_;
   LaneOwner* owner_;
   State state_ = State::connecting;
@@ -164,6 +172,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   WritePacer pacer_;
   RingQueue<Entry> entries_;
   SlotHandle pipe_;
+  TimePoint pipe_deadline_{};
   Timer timer_;       ///< Handshake deadline, then the earliest deadline of the entries.
   Timer room_timer_;  ///< While a slow reader holds up a reply longer than its output limit.
   TimePoint last_received_{};

@@ -37,9 +37,10 @@ void MainLane::ensure_open() {
 }
 
 void MainLane::connect() {
-  lane_ = std::make_shared<Lane>(Lane::Parts{parts_.loop, parts_.limits, parts_.stats,
-                                             LaneRole::main, parts_.settings.timeout.command},
-                                 *this);
+  lane_ = std::make_shared<Lane>(
+      Lane::Parts{parts_.loop, parts_.limits, parts_.stats, LaneRole::main,
+                  parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
+      *this);
   HandshakePlan plan = parts_.plan(context_, LaneRole::main);
   plan.predecessors = predecessors_;
   lane_->open(parts_.endpoint, std::move(plan), Clock::now() + parts_.settings.timeout.connect);
@@ -142,6 +143,7 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
                  .deadline = entry.deadline,
                  .command_class = entry.command_class});
   }
+  unsettled_.clear();
   tell_waiters({true, {}});
   for (LaneEvents* listener : parts_.listeners) listener->on_lane_open(context_);
 }
@@ -156,7 +158,10 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   arm_expiry();
   if (end.was_open) {
     parts_.stats.up.add(-1);
-    if (end.left_unanswered && end.client_id != 0) predecessors_.push_back(end.client_id);
+    if (end.left_unanswered && end.client_id != 0) {
+      predecessors_.push_back(end.client_id);
+      unsettled_.push_back(std::move(end.unsettled));
+    }
     for (LaneEvents* listener : parts_.listeners) listener->on_lane_lost(context_);
   }
   if (end.kind == LaneEnd::Kind::closed) {
@@ -166,7 +171,7 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   was_lost_ = was_lost_ || end.was_open;
   note_failure(end);
   if (end.kind == LaneEnd::Kind::handshake_failed) tell_waiters({false, end.reply});
-  if (!waiting_.empty() || !open_waiters_.empty() || keep_open_) {
+  if (!waiting_.empty() || !open_waiters_.empty() || !unsettled_.empty() || keep_open_) {
     const bool refused = is_login_error(end.reply);
     retry_.set(parts_.loop.now() + (refused ? kRefusedDelay : Duration(backoff_.next())));
   }

@@ -85,6 +85,8 @@ class MainLane final : public LaneOwner {
   std::size_t waiting_bytes_ = 0;
   std::list<OpenWaiter> open_waiters_;
   std::vector<std::uint64_t> predecessors_;  ///< Lost with requests unanswered, to be killed.
+  /// Their requests, until that is done.
+  std::vector<std::shared_ptr<std::vector<SlotHandle>>> unsettled_;
   bool proven_ = false;
   const bool keep_open_;  ///< Reconnects although nobody waits: the upstream URL's own context.
   bool was_lost_ = false;

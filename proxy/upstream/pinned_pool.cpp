@@ -31,8 +31,9 @@ void Lease::give_back() {
   pool_.count();
 }
 
-PinnedPool::PinnedPool(UpstreamParts& parts)
+PinnedPool::PinnedPool(UpstreamParts& parts, Reaper& reaper)
     : parts_(parts),
+      reaper_(reaper),
       timer_(parts.loop, [this] { on_timer(); }),
       backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
                static_cast<std::uint32_t>(Clock::now().time_since_epoch().count())) {}
@@ -127,9 +128,10 @@ void PinnedPool::hand_out(Member& member, const Waiter& waiter) {
 
 void PinnedPool::open(const Context& context) {
   members_.push_back(
-      {std::make_shared<Lane>(Lane::Parts{parts_.loop, parts_.limits, parts_.stats,
-                                          LaneRole::pinned, parts_.settings.timeout.command},
-                              *this),
+      {std::make_shared<Lane>(
+           Lane::Parts{parts_.loop, parts_.limits, parts_.stats, LaneRole::pinned,
+                       parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
+           *this),
        context, State::opening, nullptr, parts_.loop.now()});
   members_.back().lane->open(parts_.endpoint, parts_.plan(context, LaneRole::pinned),
                              parts_.loop.now() + parts_.settings.timeout.connect);
@@ -153,6 +155,7 @@ void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
   members_.erase(found);
   if (member.holder != nullptr) member.holder->on_lease_lost(end);
   if (closing_) return;
+  if (end.left_unanswered) reaper_.reap(member.context.user, end.client_id, end.unsettled);
   if (member.state == State::opening && end.kind != LaneEnd::Kind::handshake_failed) {
     // The upstream cannot be reached: those who wait do so within their deadlines.
     retry_at_ = parts_.loop.now() + backoff_.next();

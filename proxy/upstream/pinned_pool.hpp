@@ -7,6 +7,7 @@
 
 #include "proxy/resilience/backoff.hpp"
 #include "proxy/upstream/lane.hpp"
+#include "proxy/upstream/reaper.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
@@ -47,7 +48,7 @@ class Lease {
 /// Owned by Upstream.
 class PinnedPool final : public LaneOwner {
  public:
-  explicit PinnedPool(UpstreamParts& parts);
+  PinnedPool(UpstreamParts& parts, Reaper& reaper);
   ~PinnedPool();
 
   /// What acquire() brought: a lease, or why there is none.
@@ -96,6 +97,7 @@ class PinnedPool final : public LaneOwner {
   void count();
 
   UpstreamParts& parts_;
+  Reaper& reaper_;
   std::list<Member> members_;
   std::list<Waiter> waiters_;
   Timer timer_;

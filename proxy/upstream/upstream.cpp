@@ -57,8 +57,9 @@ Upstream::Upstream(Loop& loop, Logger& log, const config::Settings& settings,
              .server_version = {}},
       home_{kUpstreamUser, static_cast<std::uint32_t>(url.db), RespVersion::resp2},
       breaker_(std::make_unique<ClosedBreaker>()),
-      control_(loop, parts_.endpoint, parts_.stats),
-      pinned_(parts_),
+      control_(parts_),
+      reaper_(parts_, control_),
+      pinned_(parts_, reaper_),
       idle_timer_(loop, [this] { close_idle(); }) {}
 
 Upstream::~Upstream() = default;
@@ -71,6 +72,7 @@ void Upstream::start() {
 void Upstream::close() {
   idle_timer_.cancel();
   pinned_.close();
+  reaper_.close();
   for (const auto& lane : mains_) lane->close();
 }
 

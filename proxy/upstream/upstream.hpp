@@ -14,6 +14,7 @@
 #include "proxy/upstream/control.hpp"
 #include "proxy/upstream/main_lane.hpp"
 #include "proxy/upstream/pinned_pool.hpp"
+#include "proxy/upstream/reaper.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
@@ -66,6 +67,7 @@ class Upstream {
   const Context home_;  ///< User and database of the URL, RESP2.
   std::unique_ptr<Breaker> breaker_;
   Control control_;
+  Reaper reaper_;
   PinnedPool pinned_;
   std::vector<std::unique_ptr<MainLane>> mains_;
   MainLane* last_used_ = nullptr;

@@ -29,13 +29,16 @@ struct UpstreamParts {
   std::vector<LaneEvents*> listeners;
   std::string server_version;  ///< As the last handshake told; empty before.
 
+  std::string connection_name(LaneRole role) const {
+    return "hawser:" + instance + ":" + std::string(lane_role_name(role));
+  }
   HandshakePlan plan(const Context& context, LaneRole role) const {
     const Users::Credentials& login = users.credentials(context.user);
     return {.resp = context.resp,
             .user = login.user,
             .password = login.password,
             .database = context.database,
-            .name = "hawser:" + instance + ":" + std::string(lane_role_name(role)),
+            .name = connection_name(role),
             .version = version,
             .predecessors = {}};
   }

@@ -45,7 +45,8 @@ class LaneBlocks : public ::testing::Test, public LaneOwner {
     std::vector<std::string> got;
     const SinkPtr<Answers> sink(new Answers(got, loop_, expected));
     submit_ = [&](Lane& lane) { submit(lane, *sink); };
-    lane_ = std::make_shared<Lane>(Lane::Parts{loop_, limits_, stats_, LaneRole::main, 2s}, *this);
+    lane_ = std::make_shared<Lane>(Lane::Parts{loop_, limits_, stats_, LaneRole::main, 1 << 20, 2s},
+                                   *this);
     HandshakePlan plan;
     plan.name = "hawser:test:main";
     plan.version = "1";

@@ -7,6 +7,7 @@ from resp import Client, ErrorReply
 from servers import Hawser, RedisServer, eventually
 
 LOST = "PROXYLOST upstream connection lost, outcome unknown"
+LARGE = 1100000  # Over lanes.large_request: has a connection of its own.
 DOWN = "PROXYDOWN no upstream connection, command not executed (ECONNREFUSED)"
 
 
@@ -87,6 +88,76 @@ class Failures(unittest.TestCase):
                 self.assertEqual(client("GET", "k"), b"new")
                 time.sleep(0.1)  # What the old connection held would have run by now.
                 self.assertEqual(client("GET", "k"), b"new")
+
+    def test_a_subscriber_of_a_frozen_redis_is_not_left_without_an_answer(self):
+        client = self.client()
+        self.assertEqual(client("SUBSCRIBE", "channel"), [b"subscribe", b"channel", 1])
+        self.redis.freeze()
+        began = time.monotonic()
+        client.send("PING")
+        self.assertEqual(client.rest(), b"")  # It is closed.
+        self.assertLess(time.monotonic() - began, 1.3)
+        self.redis.thaw()
+
+    def test_questions_about_passwords_take_few_connections_and_all_are_answered(self):
+        clients = [self.client() for _ in range(40)]
+        clients[0]("PING")
+        self.redis.freeze()
+        for i, client in enumerate(clients):
+            client.send("AUTH", "unknown", f"password{i}")
+        time.sleep(0.3)
+        series = ('hawser_upstream_connections{lane="control",'
+                  f'upstream="127.0.0.1:{self.redis.port}"}}')
+        self.assertIn(self.hawser.metric(series), range(1, 5))
+        self.assertEqual({str(client.read()) for client in clients}, {DOWN})
+        self.redis.thaw()
+        self.assertIn("WRONGPASS", str(clients[0]("AUTH", "unknown", "password")))
+
+    def after_a_time_out(self, first, second):
+        """Redis hangs during `first` and goes on with `second` sent: which of them ran last."""
+        client = self.client()
+        client("SET", "big", "x" * LARGE)  # Opens a pinned connection.
+        for _ in range(3):
+            self.redis.freeze()
+            self.assertIsInstance(client("SET", "k", first), ErrorReply)
+            client.send("SET", "k", second)
+            time.sleep(0.1)
+            self.redis.thaw()
+            self.assertEqual(client.read(), "OK")
+            time.sleep(0.2)  # What the old connection held would have run by now.
+            self.assertEqual(self.direct()("GET", "k")[:3], b"new")
+
+    def test_a_later_write_is_not_overtaken_by_one_left_on_a_pinned_connection(self):
+        self.after_a_time_out("old" + "x" * LARGE, "new")
+
+    def test_a_later_write_on_a_pinned_connection_is_not_overtaken(self):
+        self.after_a_time_out("old", "new" + "x" * LARGE)
+
+    def test_what_waits_for_an_earlier_request_to_be_settled_is_answered_in_time(self):
+        client = self.client()
+        client("SET", "big", "x" * LARGE)
+        self.redis.freeze()
+        self.assertIsInstance(client("SET", "k", "old" + "x" * LARGE), ErrorReply)
+        began = time.monotonic()
+        self.assertEqual(client.pipeline(("SET", "k", 1), ("GET", "k")), [DOWN, DOWN])
+        self.assertLess(time.monotonic() - began, 1.2)
+        self.redis.thaw()
+        eventually(lambda: client("SET", "k", 2) == "OK", "settled", 3)
+        self.assertEqual(client("GET", "k"), b"2")
+
+    def test_a_pinned_connection_that_timed_out_is_killed(self):
+        client, direct = self.client(), self.direct()
+        client("SET", "big", "x" * LARGE)
+        self.redis.freeze()
+        client.send("BLPOP", "list", "0.1")
+        client.read()
+        client.close()
+        self.redis.thaw()
+        eventually(lambda: b"cmdstat_client|kill:calls=" in direct("INFO", "commandstats"),
+                   "CLIENT KILL ID", 5)
+        self.assertEqual(direct("RPUSH", "list", "element"), 1)
+        time.sleep(0.2)
+        self.assertEqual(direct("LLEN", "list"), 1)
 
     def test_the_lost_connections_id_is_killed_by_its_successor(self):
         client, direct = self.client(), self.direct()

@@ -65,6 +65,21 @@ class Vanishing(HawserCase):
         self.assertEqual(client.read(), value)
         client("DEL", "large")
 
+    def test_a_slow_reader_of_one_large_reply_delays_nobody(self):
+        slow, other = self.client(timeout=60), self.client()
+        value = os.urandom(64 << 20)
+        self.assertEqual(slow("SET", "large", value), "OK")
+        slow.send("GET", "large")
+        slowest = 0
+        end = time.monotonic() + 0.9  # Not as long as clients.stall.
+        while time.monotonic() < end:
+            began = time.monotonic()
+            self.assertEqual(other("PING"), "PONG")
+            slowest = max(slowest, time.monotonic() - began)
+        self.assertEqual(slow.read(), value)
+        self.assertLess(slowest, 0.5)
+        slow("DEL", "large")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -27,6 +27,7 @@ class NobodysClient final : public Client {
   NobodysClient() : Client(1) {}
   SlotHandle open_slot(const Request&) override { return {}; }
   std::size_t unanswered() const override { return 0; }
+  std::size_t unsettled() const override { return 0; }
   void pause() override {}
   void resume() override {}
   bool push(std::string_view) override { return true; }

@@ -134,7 +134,7 @@ TEST_F(ReplyQueueTest, ReplyLongerThanTheOutputLimitWaitsForItsReader) {
   SlotHandle slot = open();
   EXPECT_TRUE(slot.stream(std::string(kOutput, 'x'), false));
   EXPECT_FALSE(slot.stream("more", false));
-  EXPECT_TRUE(queue_->streams_beyond_limit());
+  EXPECT_EQ(queue_->counted(), 0U);
   written();
   EXPECT_TRUE(slot.stream("", false));
   slot.stream("\r\n", true);
@@ -144,8 +144,36 @@ TEST_F(ReplyQueueTest, BacklogOfSeveralRepliesIsNoReasonToWait) {
   SlotHandle first = open(), second = open();
   first.complete(std::string(kOutput, 'x'));
   EXPECT_TRUE(second.stream(std::string(2000, 'y'), false));
-  EXPECT_FALSE(queue_->streams_beyond_limit());
+  EXPECT_EQ(queue_->counted(), kOutput + 2000);
   second.stream("", true);
+}
+
+TEST_F(ReplyQueueTest, BytesBehindAReplyLongerThanTheLimitCount) {
+  SlotHandle first = open(), second = open(), third = open();
+  first.stream(std::string(kOutput + 1, 'x'), false);
+  first.stream(std::string(kOutput + 1, 'x'), true);
+  EXPECT_EQ(queue_->counted(), 0U);
+  second.complete("+2\r\n");
+  queue_->push(">1\r\n+x\r\n");
+  EXPECT_EQ(queue_->counted(), 12U);
+  third.stream(std::string(kOutput + 1, 'y'), false);  // One at a time is excused.
+  EXPECT_EQ(queue_->counted(), 12 + kOutput + 1);
+  third.stream("", true);
+}
+
+TEST_F(ReplyQueueTest, ExpiredRequestIsAnsweredAndSettledByItsLateReply) {
+  SlotHandle first = open(), second = open();
+  first.expire(Failure::timeout, 5);
+  EXPECT_EQ(written(), failure_reply(Failure::timeout, 5));
+  EXPECT_EQ(queue_->unanswered(), 1U);
+  EXPECT_EQ(queue_->unsettled(), 2U);
+  second.complete("+2\r\n");
+  EXPECT_EQ(queue_->unsettled(), 1U);
+  ready_ = 0;
+  { const SlotHandle late = std::move(first); }
+  EXPECT_EQ(queue_->unsettled(), 0U);
+  EXPECT_EQ(ready_, 1);
+  EXPECT_EQ(written(), "+2\r\n");
 }
 
 TEST_F(ReplyQueueTest, LossInTheMiddleOfAStreamEndsTheClientInsteadOfInventingBytes) {
@@ -220,7 +248,6 @@ TEST_F(ReplyQueueTest, StreamThatEndedDoesNotSpoilTheNextReply) {
   first.stream(std::string(kOutput + 1, 'x'), false);
   first.stream("", true);
   written();
-  EXPECT_FALSE(queue_->streams_beyond_limit());
   second.fail(Failure::lost);
   EXPECT_FALSE(broken_);
   EXPECT_EQ(written(), failure_reply(Failure::lost));

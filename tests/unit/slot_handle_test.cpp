@@ -21,6 +21,7 @@ class Noting final : public ReplySink {
     seen_.push_back(std::to_string(slot) + " " + std::string(failure_row(failure).label) + " " +
                     std::to_string(number));
   }
+  void on_settled() override { seen_.emplace_back("settled"); }
   bool on_part(std::uint32_t slot, std::string_view part, bool last) override {
     seen_.push_back(std::to_string(slot) + (last ? " last " : " part ") + std::string(part));
     return false;
@@ -51,6 +52,19 @@ TEST_F(SlotHandleTest, IsAnsweredOnceHoweverLongItLives) {
 TEST_F(SlotHandleTest, DroppedOneIsAnsweredAsLost) {
   { const SlotHandle slot(*sink_, 3); }
   EXPECT_EQ(seen_, Seen{"3 connection_lost 0"});
+}
+
+TEST_F(SlotHandleTest, ExpiredOneIsAnsweredAtOnceAndSettledAtItsEnd) {
+  {
+    SlotHandle slot(*sink_, 3);
+    slot.expire(Failure::timeout, 5);
+    EXPECT_FALSE(slot);
+    slot.abandon();
+    SlotHandle kept = std::move(slot);
+    EXPECT_FALSE(kept);
+    EXPECT_EQ(seen_, Seen{"3 timeout 5"});
+  }
+  EXPECT_EQ(seen_, (Seen{"3 timeout 5", "settled"}));
 }
 
 TEST_F(SlotHandleTest, AbandonedOneIsNotAnswered) {
