@@ -131,6 +131,10 @@ class Hawser:
         return sum(float(line.rpartition(" ")[2]) for line in self.get("/metrics")[1].splitlines()
                    if line.startswith("hawser_downstream_connections{"))
 
+    def upstream_connections(self, lane):
+        return sum(float(line.rpartition(" ")[2]) for line in self.get("/metrics")[1].splitlines()
+                   if line.startswith("hawser_upstream_connections{") and f'"{lane}"' in line)
+
     def at_rest(self):
         """Whether nothing is left of any client."""
         return (self.connections() == 0 and self.metric("hawser_commands_in_flight") == 0
