@@ -17,6 +17,7 @@ constexpr std::int64_t kTiB = std::int64_t{1} << 40;
 
 constexpr std::array<std::string_view, 2> kPing = {"upstream", "local"};
 constexpr std::array<std::string_view, 2> kInfo = {"last", "error"};
+constexpr std::array<std::string_view, 3> kGap = {"close", "silent", "notify"};
 constexpr std::array<std::string_view, 2> kReadiness = {"self", "upstream"};
 constexpr std::array<std::string_view, 5> kLevels = {"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 3> kFormats = {"auto", "text", "json"};
@@ -183,6 +184,38 @@ constexpr std::array kTable = {
                                                       .doc = "A spare one is closed after so long.",
                                                       .min = 0,
                                                       .max = kDay}),
+
+    bind<&Settings::pubsub, &Settings::PubSub::subscriptions>(
+        {.key = "pubsub.subscriptions",
+         .type = Type::count,
+         .doc = "Channels and patterns one client may be subscribed to.",
+         .min = 1,
+         .max = 1'000'000'000}),
+    bind<&Settings::pubsub, &Settings::PubSub::gap>(
+        {.key = "pubsub.gap",
+         .type = Type::choice,
+         .doc = "What happens to subscribers when the connection was lost and messages may have "
+                "been missed, once everything is subscribed again. close: they are closed, which "
+                "every client library notices. silent: nothing. notify: each gets a message on "
+                "channel __hawser__:gap.",
+         .choices = kGap}),
+    bind<&Settings::pubsub, &Settings::PubSub::output_hard>(
+        {.key = "pubsub.output_hard",
+         .type = Type::size,
+         .doc = "A subscriber that has left so much unread is closed.",
+         .min = kKiB,
+         .max = kTiB}),
+    bind<&Settings::pubsub, &Settings::PubSub::output_soft>(
+        {.key = "pubsub.output_soft",
+         .type = Type::size,
+         .doc = "A subscriber that stays above this for output_soft_time is closed.",
+         .min = kKiB,
+         .max = kTiB}),
+    bind<&Settings::pubsub, &Settings::PubSub::output_soft_time>({.key = "pubsub.output_soft_time",
+                                                                  .type = Type::duration,
+                                                                  .doc = "See output_soft.",
+                                                                  .min = 0,
+                                                                  .max = kDay}),
 
     bind<&Settings::contexts, &Settings::Contexts::max>(
         {.key = "contexts.max",

@@ -11,6 +11,7 @@ using Milliseconds = std::chrono::milliseconds;
 
 enum class PingMode : std::uint8_t { upstream, local };
 enum class InfoWhenDown : std::uint8_t { last, error };
+enum class GapAction : std::uint8_t { close, silent, notify };
 enum class Readiness : std::uint8_t { self, upstream };
 enum class LogLevelSetting : std::uint8_t { trace, debug, info, warn, error };
 enum class LogFormatSetting : std::uint8_t { automatic, text, json };
@@ -66,6 +67,14 @@ struct Settings {
     Milliseconds wait{2000};   ///< Longest wait for a free one.
     Milliseconds idle{10000};  ///< A spare one is closed after so long.
   } pinned;
+
+  struct PubSub {
+    std::uint64_t subscriptions = 100000;  ///< Of one client.
+    GapAction gap = GapAction::close;      ///< For clients that may have missed messages.
+    std::uint64_t output_hard = std::uint64_t{32} << 20;  ///< Messages a client has left unread.
+    std::uint64_t output_soft = std::uint64_t{8} << 20;   ///< The same, for output_soft_time.
+    Milliseconds output_soft_time{60000};
+  } pubsub;
 
   struct Contexts {
     std::uint64_t max = 32;

@@ -15,6 +15,7 @@
 #include "proxy/downstream/local_commands.hpp"
 #include "proxy/log.hpp"
 #include "proxy/notify.hpp"
+#include "proxy/pubsub/pubsub_handler.hpp"
 #include "proxy/upstream/context_handler.hpp"
 #include "proxy/upstream/forward_handler.hpp"
 #include "proxy/upstream/info_handler.hpp"
@@ -77,7 +78,10 @@ struct Server::Impl final : HealthView {
         context(upstream),
         stream_read(forward, pinned),
         local(registry, loop),
-        dispatcher({forward, pinned, local, refuse}),
+        hub(upstream),
+        pubsub(upstream, hub, forward),
+        subscribed(pubsub, local),
+        dispatcher({forward, pinned, local, refuse, subscribed}),
         parts{.loop = loop,
               .log = log,
               .settings = settings,
@@ -94,6 +98,11 @@ struct Server::Impl final : HealthView {
     dispatcher.route("info", info);
     dispatcher.route("xread", stream_read);
     dispatcher.route("xreadgroup", stream_read);
+    for (const char* name :
+         {"subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe",
+          "publish", "spublish", "pubsub|numsub", "pubsub|shardnumsub"}) {
+      dispatcher.route(name, pubsub);
+    }
     for (const char* name : {"script|kill", "function|kill"}) dispatcher.route(name, pinned);
     if (settings.commands.ping == config::PingMode::local) dispatcher.route("ping", local);
     downstream_stats.buffers = &loop.blocks().in_use();
@@ -131,6 +140,9 @@ struct Server::Impl final : HealthView {
   StreamReadHandler stream_read;
   LocalCommands local;
   RefuseHandler refuse;
+  Hub hub;
+  PubSubHandler pubsub;
+  SubscribedHandler subscribed;
   Dispatcher dispatcher;
   DownstreamParts parts;
   BuildStats build;
@@ -218,7 +230,7 @@ int Server::Impl::run() {
     admin = std::make_unique<AdminServer>(
         settings.admin.listen, *this,
         std::vector<const StatsSource*>{&build, &downstream_stats, &upstream.figures(),
-                                        &reload_stats},
+                                        &hub.stats(), &reload_stats},
         log, settings.health.readiness == config::Readiness::upstream);
     if (const auto problem = admin->start()) {
       log.error("cannot start the admin listener", {{"reason", *problem}});
@@ -234,6 +246,7 @@ int Server::Impl::run() {
   is_listening.store(false, std::memory_order_relaxed);
   listeners.clear();
   registry.for_each([](ClientSession& session) { session.abort("hawser ends"); });
+  hub.close();
   upstream.close();
   loop.settle();
   if (admin != nullptr) admin->stop();

@@ -231,6 +231,7 @@ std::size_t ClientSession::run(protocol::RequestParser& parser, std::string_view
                       .args = parser.args(),
                       .canonical = parser.canonical(),
                       .arrived = arrived,
+                      .following = input.substr(used + consumed),
                       .block = block != nullptr && used == 0 && consumed == input.size() &&
                                        consumed > BlockPool::kOrdinary
                                    ? block
@@ -277,12 +278,20 @@ void ClientSession::forget_state() {
   set_context({.database = parts_.home_database});
   set_name({});
   set_own_handler(nullptr);
+  set_subscriptions(nullptr);
   reply_mode_ = ReplyMode::on;
 }
 
 bool ClientSession::push(std::string_view bytes) {
   if (closed_) return true;
   replies_->push(bytes);
+  parts_.loop.at_turn_end(*this);
+  return replies_->backlog() < kBackpressure;
+}
+
+bool ClientSession::push(const std::shared_ptr<Block>& source, std::string_view part) {
+  if (closed_) return true;
+  replies_->push(source, part);
   parts_.loop.at_turn_end(*this);
   return replies_->backlog() < kBackpressure;
 }
@@ -439,7 +448,7 @@ void ClientSession::close_after_replies() {
 }
 
 void ClientSession::drain() {
-  if (own_handler() != nullptr) {
+  if (own_handler() != nullptr || is_subscribed()) {
     close();
   } else {
     close_after_replies();
@@ -461,6 +470,7 @@ void ClientSession::close() {
   stall_timer_.reset();
   hang_up_timer_.reset();
   set_own_handler(nullptr);
+  set_subscriptions(nullptr);
   replies_->detach();
   parts_.loop.withdraw(*this);
   parts_.registry.remove(id());

@@ -76,6 +76,8 @@ class ClientSession final : public Client,
     parts_.loop.at_turn_end(*this);
   }
   bool push(std::string_view bytes) override;
+  bool push(const std::shared_ptr<Block>& source, std::string_view part) override;
+  std::size_t queued_output() const override { return replies_->backlog(); }
   void close_after_replies() override;
   void abort(std::string_view reason) override;
 

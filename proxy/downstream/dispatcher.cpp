@@ -44,6 +44,9 @@ Handler& Dispatcher::find(Client& client, Request& request) {
     if (sub != nullptr) row = sub;
   }
   request.command = row;
+  if (client.is_subscribed() && client.context().resp == RespVersion::resp2) {
+    return defaults_.subscribed;
+  }
   const bool refused = row != nullptr && row->treatment == Treatment::refused;
   if (refused) return *by_index_[row->index];
   if (client.own_handler() != nullptr) return *client.own_handler();

@@ -17,6 +17,7 @@ class Dispatcher {
     Handler& pinned;   ///< Treatment pinned, and commands that are not in the table.
     Handler& local;
     Handler& refuse;
+    Handler& subscribed;  ///< Everything of a RESP2 client that is subscribed.
   };
   explicit Dispatcher(const Defaults& defaults);
 

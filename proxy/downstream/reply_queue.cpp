@@ -4,7 +4,7 @@ namespace hawser {
 
 ReplyQueue::ReplyQueue(ReplyQueueOwner& owner, DownstreamStats& stats, const TurnClock& clock,
                        BlockPool& pool, const Limits& limits)
-    : owner_(&owner), stats_(stats), clock_(clock), limits_(limits), output_(pool) {}
+    : owner_(&owner), stats_(stats), clock_(clock), limits_(limits), pool_(pool), output_(pool) {}
 
 SlotHandle ReplyQueue::open(const Request& request, bool muted) {
   const protocol::Command* command = request.command;
@@ -23,6 +23,24 @@ SlotHandle ReplyQueue::open(const Request& request, bool muted) {
 void ReplyQueue::detach() {
   owner_ = nullptr;
   output_.clear();
+  deferred_.reset();
+}
+
+/// Where pushed bytes go: not into the middle of a reply.
+ByteChain& ReplyQueue::pushed() {
+  if (!streaming_) return output_;
+  if (deferred_ == nullptr) deferred_ = std::make_unique<ByteChain>(pool_);
+  return *deferred_;
+}
+
+void ReplyQueue::push(std::string_view bytes) {
+  behind_long_ += bytes.size();
+  pushed().append(bytes);
+}
+
+void ReplyQueue::push(const std::shared_ptr<Block>& source, std::string_view part) {
+  behind_long_ += part.size();
+  pushed().append(source, part);
 }
 
 void ReplyQueue::count(const Slot& slot) {
@@ -127,6 +145,10 @@ bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last)
     count(slot);
     slots_.drop();
     ++front_;
+    if (deferred_ != nullptr) {
+      output_.splice(*deferred_);
+      deferred_.reset();
+    }
     release_ready();
     streaming_ = false;
   }

@@ -46,10 +46,8 @@ class ReplyQueue final : public ReplySink {
   /// Takes the next place. `muted`: its reply is dropped when its turn comes (CLIENT REPLY).
   SlotHandle open(const Request& request, bool muted);
   /// Bytes that answer nothing, behind all replies already released.
-  void push(std::string_view bytes) {
-    behind_long_ += bytes.size();
-    output_.append(bytes);
-  }
+  void push(std::string_view bytes);
+  void push(const std::shared_ptr<Block>& source, std::string_view part);
   /// The client is gone.
   void detach();
 
@@ -58,7 +56,9 @@ class ReplyQueue final : public ReplySink {
   std::size_t unsettled() const { return unanswered_ + expired_; }
   std::size_t size() const { return slots_.size(); }
   /// Bytes of replies held for the client: ready to be written, or come before their turn.
-  std::size_t backlog() const { return output_.size() + early_bytes_; }
+  std::size_t backlog() const {
+    return output_.size() + early_bytes_ + (deferred_ != nullptr ? deferred_->size() : 0);
+  }
   /// What is to be written to the client.
   ByteChain& output() { return output_; }
   /// What of output() counts against the output limit: not one reply that alone is longer.
@@ -85,6 +85,7 @@ class ReplyQueue final : public ReplySink {
   void release(Slot& slot, Reply reply);
   void count(const Slot& slot);
   void release_ready();
+  ByteChain& pushed();
 
   /// From this length on a reply is offered to the socket directly.
   static constexpr std::size_t kWriteThrough = std::size_t{16} << 10;
@@ -93,9 +94,11 @@ class ReplyQueue final : public ReplySink {
   DownstreamStats& stats_;
   const TurnClock& clock_;
   const Limits limits_;
+  BlockPool& pool_;
   RingQueue<Slot> slots_;
   ByteChain output_;
-  std::uint32_t front_ = 0;  ///< Number of the slot at the front.
+  std::unique_ptr<ByteChain> deferred_;  ///< Pushed while a reply is handed on in parts.
+  std::uint32_t front_ = 0;              ///< Number of the slot at the front.
   std::uint32_t unanswered_ = 0;
   std::uint32_t expired_ = 0;  ///< Answered by a failure, and not settled yet.
   bool streaming_ = false;     ///< The front's reply is being handed on in parts.

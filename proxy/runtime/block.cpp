@@ -31,7 +31,15 @@ BlockPtr BlockPool::take(std::size_t room) {
   return BlockPtr(new (memory) Block(*this, capacity));
 }
 
+BlockPtr BlockPool::view(std::shared_ptr<Block> source, std::string_view part) {
+  return BlockPtr(new Block(*this, std::move(source), part));
+}
+
 void BlockPool::give_back(Block* block) {
+  if (block->source_ != nullptr) {
+    delete block;
+    return;
+  }
   in_use_.add(-static_cast<std::int64_t>(block->capacity_));
   if (block->capacity_ == kOrdinary && free_count_ < kKept) {
     block->begin_ = block->end_ = 0;

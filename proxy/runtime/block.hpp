@@ -11,7 +11,8 @@ namespace hawser {
 
 class BlockPool;
 
-/// A run of bytes that is filled at its end and consumed at its front. Lives in a BlockPool.
+/// A run of bytes that is filled at its end and consumed at its front. Lives in a BlockPool. A view
+/// is a block without memory of its own: a part of another one, which it keeps alive.
 class Block {
  public:
   char* data() { return bytes() + begin_; }
@@ -20,7 +21,7 @@ class Block {
   std::string_view view() const { return {data(), size()}; }
 
   char* space() { return bytes() + end_; }
-  std::size_t room() const { return capacity_ - end_; }
+  std::size_t room() const { return capacity_ > end_ ? capacity_ - end_ : 0; }
   /// REQUIRES: n <= room(); the bytes have been written to space().
   void commit(std::size_t n) { end_ += n; }
   /// REQUIRES: n <= size().
@@ -37,15 +38,25 @@ class Block {
   friend class ByteChain;
   friend struct BlockReturn;
 
-  Block(BlockPool& pool, std::size_t capacity) : pool_(&pool), capacity_(capacity) {}
-  char* bytes() { return reinterpret_cast<char*>(this + 1); }
-  const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+  Block(BlockPool& pool, std::size_t capacity)
+      : pool_(&pool), bytes_(reinterpret_cast<char*>(this + 1)), capacity_(capacity) {}
+  Block(BlockPool& pool, std::shared_ptr<Block> source, std::string_view part)
+      : pool_(&pool),
+        bytes_(source->bytes_),
+        capacity_(0),
+        begin_(static_cast<std::size_t>(part.data() - bytes_)),
+        end_(begin_ + part.size()),
+        source_(std::move(source)) {}
+  char* bytes() { return bytes_; }
+  const char* bytes() const { return bytes_; }
 
   BlockPool* pool_;
+  char* bytes_;            ///< Behind this object; of a view, its source's.
   Block* next_ = nullptr;  ///< In a ByteChain, or in the pool's list of free ones.
-  std::size_t capacity_;
+  std::size_t capacity_;   ///< 0: a view.
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::shared_ptr<Block> source_;
 };
 
 struct BlockReturn {
@@ -67,6 +78,8 @@ class BlockPool {
 
   /// An empty block with room for at least `room` bytes.
   BlockPtr take(std::size_t room = kOrdinary);
+  /// A view of `part`, which lies in `source`.
+  BlockPtr view(std::shared_ptr<Block> source, std::string_view part);
   /// Room of all blocks now given out, bytes.
   std::size_t bytes_in_use() const { return static_cast<std::size_t>(in_use_.value()); }
   const Gauge& in_use() const { return in_use_; }

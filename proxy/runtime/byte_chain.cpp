@@ -27,6 +27,25 @@ void ByteChain::append(BlockPtr block) {
   push(block.release());
 }
 
+void ByteChain::append(const std::shared_ptr<Block>& source, std::string_view part) {
+  size_ += part.size();
+  // What follows in the same source makes the last view longer.
+  if (tail_ != nullptr && tail_->source_ == source && tail_->space() == part.data()) {
+    tail_->end_ += part.size();
+  } else {
+    push(pool_->view(source, part).release());
+  }
+}
+
+void ByteChain::splice(ByteChain& other) {
+  if (other.head_ == nullptr) return;
+  push(other.head_);
+  tail_ = other.tail_;
+  size_ += other.size_;
+  other.head_ = other.tail_ = nullptr;
+  other.size_ = 0;
+}
+
 void ByteChain::consume(std::size_t n) {
   size_ -= n;
   while (head_ != nullptr && n >= head_->size()) {

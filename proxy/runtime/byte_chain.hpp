@@ -3,6 +3,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <memory>
 #include <string_view>
 
 #include "proxy/runtime/block.hpp"
@@ -30,6 +31,10 @@ class ByteChain {
     }
   }
   void append(BlockPtr block);
+  /// Takes `part`, which lies in `source`, without copying it.
+  void append(const std::shared_ptr<Block>& source, std::string_view part);
+  /// Appends all of `other`, which is empty then.
+  void splice(ByteChain& other);
   /// Drops `n` bytes from the front. REQUIRES: n <= size().
   void consume(std::size_t n);
   void clear();

@@ -8,9 +8,11 @@
 
 #include "proxy/traffic/context.hpp"
 #include "proxy/traffic/slot_handle.hpp"
+#include "proxy/traffic/subscriptions.hpp"
 
 namespace hawser {
 
+class Block;
 class Handler;
 struct Request;
 
@@ -42,10 +44,22 @@ class Client : public std::enable_shared_from_this<Client> {
   /// Bytes that answer no request (a published message, MONITOR's lines), behind what is owed now.
   /// Returns whether there is room for more.
   virtual bool push(std::string_view bytes) = 0;
+  /// The same for bytes that many clients get: `part` lies in `source` and is not copied.
+  virtual bool push(const std::shared_ptr<Block>& source, std::string_view part) = 0;
+  /// Bytes it has not taken yet.
+  virtual std::size_t queued_output() const = 0;
   /// Takes no more requests and closes once all replies owed were written.
   virtual void close_after_replies() = 0;
   /// Closes at once.
   virtual void abort(std::string_view reason) = 0;
+
+  /// What it is subscribed to; ends with it. nullptr: it never subscribed.
+  Subscriptions* subscriptions() const { return subscriptions_.get(); }
+  const std::shared_ptr<Subscriptions>& shared_subscriptions() const { return subscriptions_; }
+  void set_subscriptions(std::shared_ptr<Subscriptions> s) { subscriptions_ = std::move(s); }
+  bool is_subscribed() const {
+    return subscriptions_ != nullptr && subscriptions_->counts().total() > 0;
+  }
 
   /// Whether replies reach it unframed, straight from a connection of its own: then a reply of
   /// hawser's own would have no sure place among them.
@@ -72,6 +86,7 @@ class Client : public std::enable_shared_from_this<Client> {
   bool is_piped_ = false;
   std::string name_;
   std::shared_ptr<Handler> own_handler_;
+  std::shared_ptr<Subscriptions> subscriptions_;
 };
 
 }  // namespace hawser

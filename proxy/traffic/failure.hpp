@@ -19,6 +19,7 @@ enum class Failure : std::uint8_t {
   full_lane_bytes,     ///< lanes.max_bytes
   full_contexts,       ///< contexts.max
   full_pinned,         ///< pinned.max, and none came free within pinned.wait
+  full_subscriptions,  ///< pubsub.subscriptions
   full_request,        ///< clients.request_limit
   full_buffers,        ///< buffers.max_bytes
   denied,              ///< Refused by configuration or by nature.

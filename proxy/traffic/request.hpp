@@ -21,6 +21,8 @@ struct Request {
   /// Its row, the subcommand's if it has one; nullptr if the table does not know the command.
   const protocol::Command* command = nullptr;
   TimePoint arrived{};
+  /// What the client has sent behind it and hawser has read already.
+  std::string_view following;
   /// The block that holds exactly `raw`, if a large request came in one of its own: a lane may
   /// take it over instead of copying. Else nullptr.
   BlockPtr* block = nullptr;

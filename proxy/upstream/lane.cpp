@@ -119,7 +119,7 @@ void Lane::pipe(std::string_view request, TimePoint deadline) {
 void Lane::on_turn_end() {
   if (state_ != State::handshake && state_ != State::open) return;
   // What is held back goes out in the turn of the next replies.
-  if (state_ == State::open && !pipe_ &&
+  if (state_ == State::open && !pipe_ && !is_feed_ &&
       pacer_.holds(buffer_.written_unanswered(), buffer_.unsent())) {
     return;
   }
@@ -150,7 +150,7 @@ void Lane::write() {
     buffer_.written(result.bytes);
     pacer_.on_write(loop_.now());
     // A pipe has no replies to wait for: what is written is done with.
-    if (pipe_) buffer_.answered(result.bytes);
+    if (pipe_ || is_feed_) buffer_.answered(result.bytes);
     if (result.bytes == unsent) return;
   }
 }
@@ -182,6 +182,10 @@ void Lane::on_readable() {
     if (!pipe_.stream({space.data, result.bytes}, false)) pause_reading();
     if (!room_timer_.is_set()) socket_->wait_readable(self);
     return;
+  }
+  if (is_feed_) {
+    pipe_deadline_ = {};
+    timer_.cancel();
   }
   pacer_.on_reply(last_received_);
   reader_.commit(result.bytes);
@@ -227,6 +231,10 @@ bool Lane::drain_replies() {
 void Lane::on_reply(Reply reply) {
   if (state_ == State::handshake) {
     on_handshake_reply(reply.bytes);
+    return;
+  }
+  if (is_feed_) {
+    owner_->on_lane_push(*this, reply.bytes);
     return;
   }
   if (entries_.empty()) {
@@ -326,7 +334,7 @@ void Lane::on_deadline() {
         "ETIMEDOUT");
     return;
   }
-  if (pipe_) {
+  if (pipe_ || is_feed_) {
     // While a slow reader is waited for, nothing is read.
     if (!room_timer_.is_set()) end(LaneEnd::Kind::silent, "no reply in time");
     return;

@@ -118,9 +118,12 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   /// Turns the lane into a pipe: from now on what comes is handed to `sink` as it comes, as parts
   /// of slot 0. REQUIRES: nothing is unanswered.
   void become_pipe(ReplySink& sink);
-  /// Sends a request through the pipe. Whether what comes then is its reply is not looked at, but
-  /// if nothing came until the deadlines of all that was sent, the lane ends. REQUIRES:
-  /// become_pipe() was called.
+  /// The same for a connection whose frames are looked at: from now on replies are handed to
+  /// on_lane_push() as pushes are. REQUIRES: nothing is unanswered.
+  void become_feed() { is_feed_ = true; }
+  /// Sends a request through the pipe or to the feed. Whether what comes then is its reply is not
+  /// looked at, but if nothing came until the deadlines of all that was sent, the lane ends.
+  /// REQUIRES: become_pipe() or become_feed() was called.
   void pipe(std::string_view request, TimePoint deadline);
 
   /// Ends the lane; what is in flight is answered with an unknown outcome. Calls on_lane_end.
@@ -173,6 +176,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   RingQueue<Entry> entries_;
   SlotHandle pipe_;
   TimePoint pipe_deadline_{};
+  bool is_feed_ = false;
   Timer timer_;       ///< Handshake deadline, then the earliest deadline of the entries.
   Timer room_timer_;  ///< While a slow reader holds up a reply longer than its output limit.
   TimePoint last_received_{};

@@ -15,9 +15,10 @@ bool is_login_error(std::string_view reply) {
 
 }  // namespace
 
-MainLane::MainLane(UpstreamParts& parts, const Context& context, bool keep_open)
+MainLane::MainLane(UpstreamParts& parts, const Context& context, LaneRole role, bool keep_open)
     : parts_(parts),
       context_(context),
+      role_(role),
       backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
                static_cast<std::uint32_t>(Clock::now().time_since_epoch().count())),
       retry_(parts.loop, [this] { connect(); }),
@@ -38,10 +39,10 @@ void MainLane::ensure_open() {
 
 void MainLane::connect() {
   lane_ = std::make_shared<Lane>(
-      Lane::Parts{parts_.loop, parts_.limits, parts_.stats, LaneRole::main,
+      Lane::Parts{parts_.loop, parts_.limits, parts_.stats, role_,
                   parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
       *this);
-  HandshakePlan plan = parts_.plan(context_, LaneRole::main);
+  HandshakePlan plan = parts_.plan(context_, role_);
   plan.predecessors = predecessors_;
   lane_->open(parts_.endpoint, std::move(plan), Clock::now() + parts_.settings.timeout.connect);
 }
@@ -123,9 +124,10 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
   predecessors_.clear();
   backoff_.reset();
   proven_ = true;
-  parts_.stats.up.add(1);
+  if (role_ == LaneRole::main) parts_.stats.up.add(1);
   if (was_lost_) parts_.stats.reconnects.add();
   parts_.log.info("upstream connection open", {{"upstream", parts_.stats.upstream},
+                                               {"lane", lane_role_name(role_)},
                                                {"database", context_.database},
                                                {"resp", static_cast<int>(context_.resp)},
                                                {"server_version", parts_.server_version},
@@ -145,6 +147,7 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
   }
   unsettled_.clear();
   tell_waiters({true, {}});
+  if (role_ != LaneRole::main) return;
   for (LaneEvents* listener : parts_.listeners) listener->on_lane_open(context_);
 }
 
@@ -157,12 +160,14 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   }
   arm_expiry();
   if (end.was_open) {
-    parts_.stats.up.add(-1);
     if (end.left_unanswered && end.client_id != 0) {
       predecessors_.push_back(end.client_id);
       unsettled_.push_back(std::move(end.unsettled));
     }
-    for (LaneEvents* listener : parts_.listeners) listener->on_lane_lost(context_);
+    if (role_ == LaneRole::main) {
+      parts_.stats.up.add(-1);
+      for (LaneEvents* listener : parts_.listeners) listener->on_lane_lost(context_);
+    }
   }
   if (end.kind == LaneEnd::Kind::closed) {
     if (!waiting_.empty() && !closing_) connect();

@@ -14,13 +14,14 @@
 
 namespace hawser {
 
-/// The shared upstream connection of one context, over all its lives: it is opened at first need,
-/// opened again with backoff after a loss, closed when idle. Requests that find it down wait here,
-/// unsent, until it is up or their deadline passes; that is no retry. Owned by Upstream.
+/// The shared upstream connection of one context in one role (main or publisher), over all its
+/// lives: it is opened at first need, opened again with backoff after a loss, closed when idle.
+/// Requests that find it down wait here, unsent, until it is up or their deadline passes; that is
+/// no retry. Owned by Upstream.
 class MainLane final : public LaneOwner {
  public:
   /// `keep_open`: reconnect after a loss even while nobody asks for it.
-  MainLane(UpstreamParts& parts, const Context& context, bool keep_open);
+  MainLane(UpstreamParts& parts, const Context& context, LaneRole role, bool keep_open);
   ~MainLane();
 
   const Context& context() const { return context_; }
@@ -77,6 +78,7 @@ class MainLane final : public LaneOwner {
 
   UpstreamParts& parts_;
   const Context context_;
+  const LaneRole role_;
   std::shared_ptr<Lane> lane_;
   Backoff backoff_;
   Timer retry_;   ///< Until the next attempt to connect.

@@ -60,6 +60,7 @@ Upstream::Upstream(Loop& loop, Logger& log, const config::Settings& settings,
       control_(parts_),
       reaper_(parts_, control_),
       pinned_(parts_, reaper_),
+      publisher_(parts_, Context{}, LaneRole::publisher, false),
       idle_timer_(loop, [this] { close_idle(); }) {}
 
 Upstream::~Upstream() = default;
@@ -74,6 +75,11 @@ void Upstream::close() {
   pinned_.close();
   reaper_.close();
   for (const auto& lane : mains_) lane->close();
+  publisher_.close();
+}
+
+std::unique_ptr<SubscriberLane> Upstream::subscriber_lane(UserId user, SubscriberLaneOwner& owner) {
+  return std::make_unique<SubscriberLane>(parts_, user, owner);
 }
 
 MainLane* Upstream::find_main_lane(const Context& context) {
@@ -92,7 +98,7 @@ MainLane* Upstream::main_lane(const Context& context) {
   if (active >= parts_.settings.contexts.max) return nullptr;
   if (found != nullptr) return found;
   if (mains_.size() > kMostRemembered) forget_unused();
-  mains_.push_back(std::make_unique<MainLane>(parts_, context, context == home_));
+  mains_.push_back(std::make_unique<MainLane>(parts_, context, LaneRole::main, context == home_));
   parts_.stats.contexts.set(static_cast<std::int64_t>(mains_.size()));
   return mains_.back().get();
 }

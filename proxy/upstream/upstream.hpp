@@ -15,6 +15,7 @@
 #include "proxy/upstream/main_lane.hpp"
 #include "proxy/upstream/pinned_pool.hpp"
 #include "proxy/upstream/reaper.hpp"
+#include "proxy/upstream/subscriber_lane.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
@@ -41,6 +42,11 @@ class Upstream {
   MainLane* main_lane(const Context& context);
   /// The main lane of a context if it exists.
   MainLane* find_main_lane(const Context& context);
+
+  /// For PUBLISH of clients of the upstream URL's user, and hawser's own.
+  MainLane& publisher() { return publisher_; }
+  /// A connection for the subscriptions of one user; opened at first need.
+  std::unique_ptr<SubscriberLane> subscriber_lane(UserId user, SubscriberLaneOwner& owner);
 
   PinnedPool& pinned() { return pinned_; }
   Control& control() { return control_; }
@@ -69,6 +75,7 @@ class Upstream {
   Control control_;
   Reaper reaper_;
   PinnedPool pinned_;
+  MainLane publisher_;
   std::vector<std::unique_ptr<MainLane>> mains_;
   MainLane* last_used_ = nullptr;
   Timer idle_timer_;

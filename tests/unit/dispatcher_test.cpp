@@ -31,6 +31,8 @@ class NobodysClient final : public Client {
   void pause() override {}
   void resume() override {}
   bool push(std::string_view) override { return true; }
+  bool push(const std::shared_ptr<Block>&, std::string_view) override { return true; }
+  std::size_t queued_output() const override { return 0; }
   void close_after_replies() override {}
   void abort(std::string_view) override {}
 };
@@ -54,8 +56,8 @@ class DispatcherTest : public ::testing::Test {
 
   std::string seen_;
   Named forward_{"forward", seen_}, pinned_{"pinned", seen_}, local_{"local", seen_},
-      refuse_{"refuse", seen_}, special_{"special", seen_};
-  Dispatcher dispatcher_{{forward_, pinned_, local_, refuse_}};
+      refuse_{"refuse", seen_}, special_{"special", seen_}, subscribed_{"subscribed", seen_};
+  Dispatcher dispatcher_{{forward_, pinned_, local_, refuse_, subscribed_}};
   NobodysClient client_;
 };
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/reply_writer.hpp"
+#include "proxy/pubsub/topic.hpp"
+
+namespace hawser {
+
+/// What a frame of a subscriber connection says, in either RESP version. Views into the frame.
+struct PubSubFrame {
+  enum class Type : std::uint8_t {
+    message,
+    subscribed,
+    unsubscribed,
+    error,
+    other,
+  };
+  Type type = Type::other;
+  TopicKind kind = TopicKind::channel;
+  std::string_view topic{};  ///< The channel, or for a pattern's message the pattern.
+};
+
+/// Reads what is needed to hand a frame on; the payload is not looked at.
+PubSubFrame read_frame(std::string_view frame);
+
+/// Appends the acknowledgement Redis gives: the kind's word, the topic (nothing: null), the number
+/// of subscriptions left.
+void write_acknowledgement(std::string& out, protocol::RespVersion resp, std::string_view word,
+                           std::optional<std::string_view> topic, std::size_t count);
+
+/// Appends a message of hawser's own on a channel.
+void write_message(std::string& out, protocol::RespVersion resp, std::string_view channel,
+                   std::string_view payload);
+
+}  // namespace hawser

@@ -1,0 +1,57 @@
+#include "proxy/pubsub/subscriber.hpp"
+
+#include "proxy/pubsub/feed.hpp"
+
+namespace hawser {
+
+Subscriber::~Subscriber() {
+  for (auto& names : topics_) {
+    for (auto& [name, place] : names) place.feed->leave(*place.topic, *this);
+  }
+}
+
+Subscriptions::Counts Subscriber::counts() const {
+  return {topics_[0].size(), topics_[1].size(), topics_[2].size()};
+}
+
+std::size_t Subscriber::count_for(TopicKind kind) const {
+  return kind == TopicKind::shard_channel ? topics_[2].size()
+                                          : topics_[0].size() + topics_[1].size();
+}
+
+bool Subscriber::add(Feed& feed, Topic& topic) {
+  const auto [place, added] =
+      topics_[static_cast<std::size_t>(topic.kind)].try_emplace(topic.name, Place{&feed, &topic});
+  if (added) topic.members.push_back(this);
+  return added;
+}
+
+bool Subscriber::remove(TopicKind kind, std::string_view name) {
+  auto& names = topics_[static_cast<std::size_t>(kind)];
+  const auto found = names.find(name);
+  if (found == names.end()) return false;
+  const Place place = found->second;
+  names.erase(found);
+  place.feed->leave(*place.topic, *this);
+  return true;
+}
+
+std::vector<std::string> Subscriber::names(TopicKind kind) const {
+  std::vector<std::string> all;
+  for (const auto& [name, place] : topics_[static_cast<std::size_t>(kind)]) all.push_back(name);
+  return all;
+}
+
+bool Subscriber::deliver(const std::shared_ptr<Block>& source, std::string_view frame,
+                         TimePoint now) {
+  client_.push(source, frame);
+  const std::size_t queued = client_.queued_output();
+  if (queued <= limits_.soft) {
+    over_soft_since_ = {};
+    return true;
+  }
+  if (over_soft_since_ == TimePoint{}) over_soft_since_ = now;
+  return queued <= limits_.hard && now - over_soft_since_ < limits_.soft_time;
+}
+
+}  // namespace hawser

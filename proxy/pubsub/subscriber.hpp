@@ -1,0 +1,63 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/pubsub/topic.hpp"
+#include "proxy/runtime/block.hpp"
+#include "proxy/runtime/clock.hpp"
+#include "proxy/traffic/client.hpp"
+
+namespace hawser {
+
+class Feed;
+
+/// When a subscriber that does not keep up is closed: Redis' own rule.
+struct SubscriberLimits {
+  std::size_t hard;  ///< Bytes queued for it at which it is closed at once.
+  std::size_t soft;  ///< Bytes at which it is closed if it stays above for `soft_time`.
+  Duration soft_time;
+};
+
+/// What one client is subscribed to, and the way of messages to it. Owned by the client; leaves
+/// all its topics at its end.
+class Subscriber final : public Subscriptions {
+ public:
+  Subscriber(Client& client, const SubscriberLimits& limits) : client_(client), limits_(limits) {}
+  ~Subscriber() override;
+
+  Client& client() { return client_; }
+  Counts counts() const override;
+  /// The number Redis tells in acknowledgements of this kind.
+  std::size_t count_for(TopicKind kind) const;
+
+  /// Whether it was not subscribed to it yet.
+  bool add(Feed& feed, Topic& topic);
+  /// Whether it was subscribed to it.
+  bool remove(TopicKind kind, std::string_view name);
+  std::vector<std::string> names(TopicKind kind) const;
+
+  /// Hands on a message; returns false if the client did not keep up and has to be closed.
+  bool deliver(const std::shared_ptr<Block>& source, std::string_view frame, TimePoint now);
+
+  /// It may have missed messages, and is yet to be told.
+  bool has_gap() const { return has_gap_; }
+  void set_gap(bool gap) { has_gap_ = gap; }
+
+ private:
+  struct Place {
+    Feed* feed;
+    Topic* topic;
+  };
+  Client& client_;
+  const SubscriberLimits& limits_;
+  std::array<std::map<std::string, Place, std::less<>>, kTopicKinds> topics_;
+  TimePoint over_soft_since_{};
+  bool has_gap_ = false;
+};
+
+}  // namespace hawser

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hawser {
+
+class Subscriber;
+
+/// The three ways to subscribe. A channel's name may be subscribed to in each of them, separately.
+enum class TopicKind : std::uint8_t { channel, pattern, shard_channel };
+inline constexpr std::size_t kTopicKinds = 3;
+
+/// The words of one kind, as commands and as first element of frames.
+struct TopicWords {
+  std::string_view subscribe;
+  std::string_view unsubscribe;
+  std::string_view message;
+};
+inline constexpr std::array<TopicWords, kTopicKinds> kTopicWords = {{
+    {"subscribe", "unsubscribe", "message"},
+    {"psubscribe", "punsubscribe", "pmessage"},
+    {"ssubscribe", "sunsubscribe", "smessage"},
+}};
+
+/// What one user's clients are subscribed to together, once upstream. Owned by Topics.
+struct Topic {
+  TopicKind kind;
+  std::string name;
+  std::vector<Subscriber*> members;  ///< nullptr: left while a message was being handed out.
+  std::size_t joining = 0;           ///< Clients that wait for the acknowledgement.
+  std::size_t unacknowledged = 0;    ///< Requests about it that are under way.
+  bool subscribed = false;           ///< The last one of them subscribed.
+  bool is_handing_out = false;       ///< Members who leave are only struck out.
+  bool is_held = false;              ///< Being dealt with: settled afterwards.
+
+  bool is_confirmed() const { return subscribed && unacknowledged == 0; }
+};
+
+}  // namespace hawser

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "proxy/pubsub/frames.hpp"
+#include "proxy/pubsub/topic.hpp"
+
+namespace hawser {
+
+/// The topics of one user: which are wanted, what was asked upstream and what was confirmed. Pure:
+/// requests to send gather in outgoing(), frames that came are given to take_acknowledgement().
+/// Owned by a Feed.
+class Topics {
+ public:
+  /// The topic, made if there is none; valid until settle() finds nothing left of it.
+  Topic& want(TopicKind kind, std::string_view name);
+  Topic* find(TopicKind kind, std::string_view name);
+
+  /// Subscribes upstream if somebody wants it and it is not subscribed yet, or the other way round,
+  /// and forgets it if nothing about it is left. Call after every change of members or joining.
+  void settle(Topic& topic);
+
+  /// What an acknowledgement or an error means for the topic that was asked about first; nullptr:
+  /// nothing was.
+  struct Answer {
+    Topic* topic = nullptr;
+    bool refused = false;  ///< The subscription was not granted.
+  };
+  Answer take_acknowledgement(const PubSubFrame& frame);
+
+  /// The connection is new: everything wanted is asked for.
+  void on_open();
+  /// The connection is lost: nothing is subscribed, nothing under way.
+  void on_lost();
+
+  /// Requests to send; the caller takes them.
+  std::string& outgoing() { return outgoing_; }
+
+  /// Whether no request is under way.
+  bool all_answered() const { return asked_.empty(); }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const;
+  template <typename F>
+  void for_each(F f) {
+    for (auto& names : topics_) {
+      for (auto& entry : names) f(*entry.second);
+    }
+  }
+
+ private:
+  struct Asked {
+    TopicKind kind;
+    std::string name;
+    bool subscribe;
+  };
+  void ask(Topic& topic, bool subscribe);
+
+  // Keyed by a view of the topic's own name.
+  std::array<std::unordered_map<std::string_view, std::unique_ptr<Topic>>, kTopicKinds> topics_;
+  std::deque<Asked> asked_;  ///< In the order sent: acknowledgements come in this order.
+  std::string outgoing_;
+  bool open_ = false;
+};
+
+}  // namespace hawser
