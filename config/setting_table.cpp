@@ -169,9 +169,15 @@ constexpr std::array kTable = {
     bind<&Settings::pinned, &Settings::Pinned::max>(
         {.key = "pinned.max",
          .type = Type::count,
-         .doc = "Upstream connections that serve one client each (WATCH, MULTI, blocking and "
-                "subscribing clients).",
+         .doc = "Upstream connections that serve one client each, for as long as it is inside "
+                "WATCH, an open MULTI or a blocking command.",
          .min = 1,
+         .max = 100'000}),
+    bind<&Settings::pinned, &Settings::Pinned::max_for_life>(
+        {.key = "pinned.max_for_life",
+         .type = Type::count,
+         .doc = "The same for those that keep it until they leave (MONITOR, CLIENT TRACKING).",
+         .min = 0,
          .max = 100'000}),
     bind<&Settings::pinned, &Settings::Pinned::wait>(
         {.key = "pinned.wait",

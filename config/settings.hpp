@@ -64,8 +64,9 @@ struct Settings {
 
   struct Pinned {
     std::uint64_t max = 64;
-    Milliseconds wait{2000};   ///< Longest wait for a free one.
-    Milliseconds idle{10000};  ///< A spare one is closed after so long.
+    std::uint64_t max_for_life = 16;  ///< MONITOR, CLIENT TRACKING: kept until the client leaves.
+    Milliseconds wait{2000};          ///< Longest wait for a free one.
+    Milliseconds idle{10000};         ///< A spare one is closed after so long.
   } pinned;
 
   struct PubSub {

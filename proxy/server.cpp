@@ -16,6 +16,7 @@
 #include "proxy/log.hpp"
 #include "proxy/notify.hpp"
 #include "proxy/pubsub/pubsub_handler.hpp"
+#include "proxy/transactions/transaction_handler.hpp"
 #include "proxy/upstream/context_handler.hpp"
 #include "proxy/upstream/forward_handler.hpp"
 #include "proxy/upstream/info_handler.hpp"
@@ -72,7 +73,7 @@ struct Server::Impl final : HealthView {
         urls(std::move(listen_urls)),
         log(static_cast<LogLevel>(settings.log.level), static_cast<LogFormat>(settings.log.format)),
         upstream(loop, log, settings, url, HAWSER_VERSION),
-        pinned(upstream),
+        pinned(upstream, refuse),
         forward(upstream, pinned),
         info(upstream),
         context(upstream),
@@ -82,6 +83,10 @@ struct Server::Impl final : HealthView {
         pubsub(upstream, hub, forward),
         subscribed(pubsub, local),
         dispatcher({forward, pinned, local, refuse, subscribed}),
+        transactions({.upstream = upstream,
+                      .ordinary = dispatcher,
+                      .redirect_target = [this](std::int64_t id) { return redirect_target(id); }},
+                     forward),
         parts{.loop = loop,
               .log = log,
               .settings = settings,
@@ -103,12 +108,17 @@ struct Server::Impl final : HealthView {
           "publish", "spublish", "pubsub|numsub", "pubsub|shardnumsub"}) {
       dispatcher.route(name, pubsub);
     }
+    for (const char* name :
+         {"multi", "exec", "discard", "watch", "unwatch", "client|tracking", "client|caching"}) {
+      dispatcher.route(name, transactions);
+    }
     for (const char* name : {"script|kill", "function|kill"}) dispatcher.route(name, pinned);
     if (settings.commands.ping == config::PingMode::local) dispatcher.route("ping", local);
     downstream_stats.buffers = &loop.blocks().in_use();
   }
 
   int run();
+  std::uint64_t redirect_target(std::int64_t client_id);
   bool start_listeners();
   void announce();
   void wait_for_signal();
@@ -144,6 +154,7 @@ struct Server::Impl final : HealthView {
   PubSubHandler pubsub;
   SubscribedHandler subscribed;
   Dispatcher dispatcher;
+  TransactionHandler transactions;
   DownstreamParts parts;
   BuildStats build;
   std::vector<std::unique_ptr<Listener>> listeners;
@@ -165,6 +176,16 @@ HealthView::RedisHealth Server::Impl::redis() const {
           .circuit = "closed",
           .latency_ms = -1,
           .ok = up};
+}
+
+/// Invalidations for a client are received where its subscriptions are.
+std::uint64_t Server::Impl::redirect_target(std::int64_t client_id) {
+  std::uint64_t target = 0;
+  registry.for_each([&](ClientSession& session) {
+    if (static_cast<std::int64_t>(session.id()) == client_id)
+      target = hub.feed(session.context().user).client_id();
+  });
+  return target;
 }
 
 bool Server::Impl::start_listeners() {

@@ -6,15 +6,16 @@
 namespace hawser {
 
 /// Gives requests that need an upstream connection of their own a pinned one: for that one request
-/// (blocking, large or unknown commands), or for the rest of the client's life (transactions,
-/// subscriptions, MONITOR, CLIENT TRACKING).
+/// (blocking, large or unknown commands), or for the rest of the client's life (MONITOR).
 class PinnedHandler final : public Handler {
  public:
-  explicit PinnedHandler(Upstream& upstream) : upstream_(upstream) {}
+  /// `refuse` has the commands that are refused on any connection.
+  PinnedHandler(Upstream& upstream, Handler& refuse) : upstream_(upstream), refuse_(refuse) {}
   Taken handle(Client& client, Request& request) override;
 
  private:
   Upstream& upstream_;
+  Handler& refuse_;
 };
 
 }  // namespace hawser

@@ -1,25 +1,14 @@
 #include "proxy/blocking/pinned_session.hpp"
 
-#include "proxy/blocking/blocking_time.hpp"
+#include "proxy/traffic/blocking_time.hpp"
 
 namespace hawser {
 
 namespace {
 
-/// What a blocking command may take beyond its own time-out before its answer is overdue.
-constexpr auto kBlockingGrace = std::chrono::milliseconds(500);
-
-CommandClass class_of(const Request& request) {
-  return request.command != nullptr ? request.command->command_class : CommandClass::write;
-}
-
 /// Whether the command makes the server send what answers no request, from now on.
 bool starts_stream(const Request& request) {
-  return request.command != nullptr &&
-         (request.command->command_class == CommandClass::pubsub ||
-          request.command->name == "monitor" || request.command->name.starts_with("client|")) &&
-         request.command->name != "publish" && request.command->name != "spublish" &&
-         !request.command->name.starts_with("pubsub");
+  return request.command != nullptr && request.command->name == "monitor";
 }
 
 }  // namespace
@@ -73,14 +62,17 @@ class PinnedSession::PipeEnd final : public ReplySink {
   std::weak_ptr<Client> client_;
 };
 
-PinnedSession::PinnedSession(Upstream& upstream, Client& client, Stay stay)
-    : upstream_(upstream), client_(client), stay_(stay) {}
+PinnedSession::PinnedSession(Upstream& upstream, Handler& refuse, Client& client, Stay stay)
+    : upstream_(upstream), refuse_(refuse), client_(client), stay_(stay) {}
 
 PinnedSession::~PinnedSession() {
   if (lease_ != nullptr) lease_->set_holder(nullptr);
 }
 
 Taken PinnedSession::handle(Client& client, Request& request) {
+  if (request.command != nullptr && request.command->treatment == protocol::Treatment::refused) {
+    return refuse_.handle(client, request);
+  }
   const bool backlog =
       lease_ != nullptr && lease_->lane().queued_bytes() > upstream_.settings().lanes.max_bytes;
   if (is_pipe_) {
@@ -149,7 +141,10 @@ void PinnedSession::acquire(Request& request) {
   client_.pause();
   const TimePoint patience =
       std::min(waiting->deadline, request.arrived + upstream_.settings().timeout.total);
-  upstream_.pinned().acquire(client_.context(), patience, weak_from_this(),
+  upstream_.pinned().acquire({.context = client_.context(),
+                              .deadline = patience,
+                              .for_life = stay_ == Stay::for_life,
+                              .cancelled = weak_from_this()},
                              [this, waiting](PinnedPool::Acquired got) {
                                const auto self = shared_from_this();
                                if (got.lease == nullptr) {

@@ -21,7 +21,7 @@ class PinnedSession final : public Handler,
     for_life,
   };
 
-  PinnedSession(Upstream& upstream, Client& client, Stay stay);
+  PinnedSession(Upstream& upstream, Handler& refuse, Client& client, Stay stay);
   ~PinnedSession() override;
 
   Taken handle(Client& client, Request& request) override;
@@ -41,6 +41,7 @@ class PinnedSession final : public Handler,
   void on_answered(bool in_time);
 
   Upstream& upstream_;
+  Handler& refuse_;
   Client& client_;  ///< Owns this session.
   const Stay stay_;
   std::unique_ptr<Lease> lease_;

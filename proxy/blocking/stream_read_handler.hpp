@@ -1,6 +1,6 @@
 #pragma once
 
-#include "proxy/blocking/blocking_time.hpp"
+#include "proxy/traffic/blocking_time.hpp"
 #include "proxy/traffic/handler.hpp"
 
 namespace hawser {

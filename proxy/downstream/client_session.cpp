@@ -66,7 +66,7 @@ bool ClientSession::may_dispatch() const {
 }
 
 bool ClientSession::wants_input() const {
-  if (closing_ || closed_ || replies_->backlog() >= kBackpressure) return false;
+  if (closing_ || closed_ || input_ended_ || replies_->backlog() >= kBackpressure) return false;
   return may_dispatch() || rest_ == nullptr || rest_->block->size() < kReadAhead;
 }
 
@@ -263,12 +263,15 @@ bool ClientSession::give_up(const Request& request) {
 }
 
 void ClientSession::watch_hold() {
-  if (!held_ || unanswered() > 0 || rest_->overdue != nullptr) return;
-  rest_->overdue = std::make_unique<Timer>(parts_.loop, [this] { on_replies_ready(); });
+  if (!held_ || unanswered() > 0) return;
+  if (rest_->overdue == nullptr) {
+    rest_->overdue = std::make_unique<Timer>(parts_.loop, [this] { on_replies_ready(); });
+  }
   rest_->overdue->set(rest_->arrived + parts_.settings.timeout.total);
 }
 
 SlotHandle ClientSession::open_slot(const Request& request) {
+  if (is_captured()) return {*captured_by(), 0};
   const bool muted = reply_mode_ != ReplyMode::on;
   if (reply_mode_ == ReplyMode::skip) reply_mode_ = ReplyMode::on;
   return replies_->open(request, muted);
@@ -312,6 +315,7 @@ void ClientSession::on_turn_end() {
   }
   advance();
   if (closed_) return;
+  if (input_ended_ && !closing_ && (rest_ == nullptr || rest_->incomplete)) close_after_replies();
   read_on();
   check_output();
 }
@@ -338,6 +342,7 @@ bool ClientSession::flush() {
       return true;
     }
     parts_.stats.sent_bytes.add(result.bytes);
+    taken_ += result.bytes;
     output.consume(result.bytes);
   }
   if (closing_ && replies_->size() == 0) {
@@ -357,6 +362,7 @@ std::size_t ClientSession::write_through(std::string_view bytes) {
   // A failure shows again at the next write, from where the client can be closed.
   if (result.status != IoResult::Status::ok) return 0;
   parts_.stats.sent_bytes.add(result.bytes);
+  taken_ += result.bytes;
   replies_->output().consume(std::min(result.bytes, ahead));
   return result.bytes > ahead ? result.bytes - ahead : 0;
 }
@@ -375,14 +381,14 @@ void ClientSession::check_output() {
     return;
   }
   if (stall_timer_ != nullptr) return;
-  stalled_size_ = queued;
+  taken_ = 0;
   stall_timer_ = std::make_unique<Timer>(parts_.loop, [this] {
-    if (replies_->output().size() >= stalled_size_) {
+    if (taken_ == 0) {
       parts_.stats.output_limit_closes.add();
       abort("clients.output_limit reached");
       return;
     }
-    stalled_size_ = replies_->output().size();
+    taken_ = 0;
     stall_timer_->set(parts_.loop.now() + parts_.settings.clients.stall);
   });
   stall_timer_->set(parts_.loop.now() + parts_.settings.clients.stall);
@@ -435,7 +441,9 @@ void ClientSession::discard_input() {
 /// a connection of its own is closed at once, so that nothing is popped for nobody.
 void ClientSession::on_peer_gone(bool may_still_read) {
   const bool waits = unanswered() > 0 || !replies_->output().empty();
-  if (may_still_read && waits && own_handler() == nullptr) {
+  if (may_still_read && own_handler() == nullptr && rest_ != nullptr && !rest_->incomplete) {
+    input_ended_ = true;  // Whole requests have come that may not be dispatched yet.
+  } else if (may_still_read && waits && own_handler() == nullptr) {
     close_after_replies();
   } else {
     close();

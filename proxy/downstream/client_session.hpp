@@ -128,7 +128,7 @@ class ClientSession final : public Client,
   TimePoint connected_at_;
   TimePoint last_request_;
   const protocol::Command* last_command_ = nullptr;
-  std::size_t stalled_size_ = 0;
+  std::size_t taken_ = 0;  ///< Bytes the client took since it was last looked whether it does.
   ReplyMode reply_mode_ = ReplyMode::on;
   bool paused_ = false;    ///< A handler decides before the next request is dispatched.
   bool held_ = false;      ///< The next request waits for the earlier ones.
@@ -136,7 +136,8 @@ class ClientSession final : public Client,
   bool closing_ = false;   ///< No more requests; closes when all replies were written.
   bool lingers_ = false;   ///< Before it closes, what the client still sends is discarded.
   bool closed_ = false;
-  bool reading_ = false;  ///< A wait for readability is pending.
+  bool input_ended_ = false;  ///< The client sends no more; what has come is still answered.
+  bool reading_ = false;      ///< A wait for readability is pending.
   bool write_blocked_ = false;
   bool processing_ = false;
 };

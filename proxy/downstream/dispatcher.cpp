@@ -35,23 +35,29 @@ Taken Dispatcher::dispatch(Client& client, Request& request) {
   return find(client, request).handle(client, request);
 }
 
+Taken Dispatcher::handle(Client& client, Request& request) {
+  return by_table(request).handle(client, request);
+}
+
 Handler& Dispatcher::find(Client& client, Request& request) {
   const protocol::Command* row = protocol::find_command(request.arg(0));
-  bool unknown_subcommand = false;
   if (row != nullptr && protocol::has_subcommands(*row) && request.argc() > 1) {
     const protocol::Command* sub = protocol::find_subcommand(*row, request.arg(1));
-    unknown_subcommand = sub == nullptr;
     if (sub != nullptr) row = sub;
   }
   request.command = row;
   if (client.is_subscribed() && client.context().resp == RespVersion::resp2) {
     return defaults_.subscribed;
   }
-  const bool refused = row != nullptr && row->treatment == Treatment::refused;
-  if (refused) return *by_index_[row->index];
   if (client.own_handler() != nullptr) return *client.own_handler();
+  return by_table(request);
+}
+
+Handler& Dispatcher::by_table(const Request& request) {
+  const protocol::Command* row = request.command;
   if (row == nullptr) return defaults_.pinned;
-  if (unknown_subcommand) {
+  if (row->treatment == Treatment::refused) return *by_index_[row->index];
+  if (protocol::has_subcommands(*row) && request.argc() > 1) {
     // An unknown subcommand of CLIENT could change the state of a shared connection.
     return row->name == "client" ? defaults_.local : defaults_.pinned;
   }

@@ -9,8 +9,9 @@
 namespace hawser {
 
 /// Finds the one handler for each request by its row in the command table. Filled by Server at
-/// start, then only asked.
-class Dispatcher {
+/// start, then only asked. As a handler itself it goes by the table alone, whatever handler of its
+/// own the client has.
+class Dispatcher final : public Handler {
  public:
   struct Defaults {
     Handler& forward;  ///< Treatment shared, and whatever Redis itself is to refuse.
@@ -27,9 +28,12 @@ class Dispatcher {
 
   /// Looks the request's command up (request.command is set) and hands it to its handler.
   Taken dispatch(Client& client, Request& request);
+  /// REQUIRES: request.command is set.
+  Taken handle(Client& client, Request& request) override;
 
  private:
   Handler& find(Client& client, Request& request);
+  Handler& by_table(const Request& request);
 
   Defaults defaults_;
   std::vector<Handler*> by_index_;  ///< By Command::index.

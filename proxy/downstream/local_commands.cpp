@@ -6,21 +6,13 @@
 #include "protocol/reply_writer.hpp"
 #include "proxy/downstream/client_session.hpp"
 #include "proxy/traffic/client_names.hpp"
+#include "proxy/traffic/words.hpp"
 
 namespace hawser {
 
 namespace {
 
 constexpr std::string_view kOk = "+OK\r\n";
-
-bool is_word(std::string_view text, std::string_view lower) {
-  if (text.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] + 32) : text[i];
-    if (c != lower[i]) return false;
-  }
-  return true;
-}
 
 std::int64_t seconds(Duration elapsed) {
   return std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();

@@ -41,7 +41,7 @@ Taken PubSubHandler::handle(Client& client, Request& request) {
 Taken PubSubHandler::subscribe(Client& client, Request& request, TopicKind kind) {
   // Everything it asked before is answered: so its acknowledgement is the next it gets, and no
   // message of the channel can come before that.
-  if (client.unsettled() > 0) return Taken::later;
+  if (client.unsettled() > 0 && !client.is_captured()) return Taken::later;
   std::vector<std::string> names;
   for (std::size_t i = 1; i < request.argc(); ++i) names.emplace_back(request.arg(i));
   const auto subscriber = hub_.subscriber_of(client);

@@ -66,6 +66,11 @@ class Client : public std::enable_shared_from_this<Client> {
   bool is_piped() const { return is_piped_; }
   void set_piped() { is_piped_ = true; }
 
+  /// While set, places go to `sink` instead of the client's order of replies: what is asked then
+  /// runs as part of EXEC, whose reply it is put into.
+  void capture(ReplySink* sink) { capture_ = sink; }
+  bool is_captured() const { return capture_ != nullptr; }
+
   /// Where its unsettled requests are (a lane, compared by address only): the next ones go there
   /// too, or wait until it has none. That is what keeps one client's requests in order.
   bool may_go_to(const void* lane) const { return unsettled() == 0 || route_ == lane; }
@@ -78,11 +83,13 @@ class Client : public std::enable_shared_from_this<Client> {
 
  protected:
   explicit Client(std::uint64_t id) : id_(id) {}
+  ReplySink* captured_by() const { return capture_; }
 
  private:
   const std::uint64_t id_;
   Context context_;
   const void* route_ = nullptr;
+  ReplySink* capture_ = nullptr;
   bool is_piped_ = false;
   std::string name_;
   std::shared_ptr<Handler> own_handler_;

@@ -34,4 +34,10 @@ struct Request {
   std::string_view wire(std::string& scratch) const;
 };
 
+/// What the request's latency is counted under, and its time-out chosen by.
+inline protocol::CommandClass class_of(const Request& request) {
+  return request.command != nullptr ? request.command->command_class
+                                    : protocol::CommandClass::write;
+}
+
 }  // namespace hawser

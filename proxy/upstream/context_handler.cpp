@@ -6,21 +6,13 @@
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/traffic/client_names.hpp"
+#include "proxy/traffic/words.hpp"
 
 namespace hawser {
 
 namespace {
 
 constexpr std::string_view kOk = "+OK\r\n";
-
-bool equals_ignoring_case(std::string_view a, std::string_view lower) {
-  if (a.size() != lower.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const char c = a[i] >= 'A' && a[i] <= 'Z' ? static_cast<char>(a[i] + 32) : a[i];
-    if (c != lower[i]) return false;
-  }
-  return true;
-}
 
 std::optional<long long> to_integer(std::string_view text) {
   long long value = 0;
@@ -36,6 +28,28 @@ std::string error_reply(std::string_view text) {
 }
 
 }  // namespace
+
+std::string hello_reply(RespVersion resp, std::string_view server_version,
+                        std::uint64_t client_id) {
+  std::string reply;
+  protocol::ReplyWriter writer(reply, resp);
+  writer.map(7);
+  writer.bulk("server");
+  writer.bulk("redis");
+  writer.bulk("version");
+  writer.bulk(server_version);
+  writer.bulk("proto");
+  writer.integer(static_cast<int>(resp));
+  writer.bulk("id");
+  writer.integer(static_cast<std::int64_t>(client_id));
+  writer.bulk("mode");
+  writer.bulk("standalone");
+  writer.bulk("role");
+  writer.bulk("master");
+  writer.bulk("modules");
+  writer.array(0);
+  return reply;
+}
 
 /// A HELLO on its way.
 struct ContextHandler::Hello {
@@ -140,12 +154,12 @@ void ContextHandler::hello(Client& client, Request& request) {
   while (next < request.argc()) {
     const std::string_view option = request.arg(next);
     const std::size_t left = request.argc() - 1 - next;
-    if (equals_ignoring_case(option, "auth") && left >= 2) {
+    if (is_word(option, "auth") && left >= 2) {
       hello->authenticates = true;
       hello->user = request.arg(next + 1);
       hello->password = request.arg(next + 2);
       next += 3;
-    } else if (equals_ignoring_case(option, "setname") && left >= 1) {
+    } else if (is_word(option, "setname") && left >= 1) {
       hello->name = request.arg(next + 1);
       next += 2;
     } else {
@@ -211,24 +225,7 @@ void ContextHandler::answer_hello(Client& client, Hello& hello) {
   context.resp = hello.resp;
   client.set_context(context);
   if (hello.name) client.set_name(*hello.name);
-  std::string reply;
-  protocol::ReplyWriter writer(reply, hello.resp);
-  writer.map(7);
-  writer.bulk("server");
-  writer.bulk("redis");
-  writer.bulk("version");
-  writer.bulk(upstream_.server_version());
-  writer.bulk("proto");
-  writer.integer(static_cast<int>(hello.resp));
-  writer.bulk("id");
-  writer.integer(static_cast<std::int64_t>(client.id()));
-  writer.bulk("mode");
-  writer.bulk("standalone");
-  writer.bulk("role");
-  writer.bulk("master");
-  writer.bulk("modules");
-  writer.array(0);
-  hello.slot.complete(reply);
+  hello.slot.complete(hello_reply(hello.resp, upstream_.server_version(), client.id()));
   client.resume();
 }
 

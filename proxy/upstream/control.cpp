@@ -3,6 +3,7 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/request_parser.hpp"
 #include "proxy/runtime/stream_socket.hpp"
@@ -29,8 +30,9 @@ class Control::Conversation final : public SocketOwner,
                                     public std::enable_shared_from_this<Conversation> {
  public:
   Conversation(Control& control, std::string request, std::size_t replies, TimePoint deadline,
-               std::function<void(ControlAnswer)> done)
+               bool is_overtaking, std::function<void(ControlAnswer)> done)
       : control_(control),
+        is_overtaking_(is_overtaking),
         request_(std::move(request)),
         replies_(replies),
         deadline_(deadline),
@@ -46,6 +48,14 @@ class Control::Conversation final : public SocketOwner,
     if (socket_ != nullptr) count(-1);
   }
 
+  /// Ends it without an answer.
+  void drop() {
+    timer_.cancel();
+    connector_.reset();
+    if (socket_ != nullptr) socket_->close();
+    done_ = nullptr;
+  }
+  bool is_overtaking() const { return is_overtaking_; }
   bool is_started() const { return connector_ != nullptr || socket_ != nullptr; }
   void start() {
     connector_ = std::make_unique<Connector>(
@@ -105,11 +115,10 @@ class Control::Conversation final : public SocketOwner,
 
   void finish(ControlAnswer answer) {
     const auto self = shared_from_this();
-    timer_.cancel();
-    connector_.reset();
-    if (socket_ != nullptr) socket_->close();
-    std::erase(control_.conversations_, self);
+    if (!done_) return;
     const auto done = std::move(done_);
+    drop();
+    std::erase(control_.conversations_, self);
     done(std::move(answer));
     control_.serve();
   }
@@ -119,6 +128,7 @@ class Control::Conversation final : public SocketOwner,
   }
 
   Control& control_;
+  const bool is_overtaking_;
   std::string request_;
   std::size_t replies_;  ///< Still to come.
   const TimePoint deadline_;
@@ -129,7 +139,14 @@ class Control::Conversation final : public SocketOwner,
   std::unique_ptr<redisReader, ReaderEnd> reader_;
 };
 
-Control::~Control() = default;
+Control::~Control() {
+  close();
+}
+
+void Control::close() {
+  const auto dropped = std::exchange(conversations_, {});
+  for (const auto& conversation : dropped) conversation->drop();
+}
 
 void Control::ask(const ControlQuestion& question, TimePoint deadline,
                   std::function<void(ControlAnswer)> done) {
@@ -149,7 +166,7 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
     protocol::append_command(request, {command.begin(), command.end()});
   }
   const auto conversation = std::make_shared<Conversation>(
-      *this, std::move(request), commands.size(), deadline, std::move(done));
+      *this, std::move(request), commands.size(), deadline, question.overtakes, std::move(done));
   conversations_.push_back(conversation);
   if (question.overtakes) {
     conversation->start();
@@ -159,8 +176,9 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
 }
 
 void Control::serve() {
-  auto free = kMostAtOnce - std::count_if(conversations_.begin(), conversations_.end(),
-                                          [](const auto& c) { return c->is_started(); });
+  auto free = kMostAtOnce -
+              std::count_if(conversations_.begin(), conversations_.end(),
+                            [](const auto& c) { return c->is_started() && !c->is_overtaking(); });
   for (const auto& conversation : conversations_) {
     if (free <= 0) return;
     if (conversation->is_started()) continue;

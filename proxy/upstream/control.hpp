@@ -39,6 +39,8 @@ class Control {
   /// Asks; `done` is called once, by `deadline` at the latest, unless Control ends before.
   void ask(const ControlQuestion& question, TimePoint deadline,
            std::function<void(ControlAnswer)> done);
+  /// Drops every question; nobody is called any more.
+  void close();
 
  private:
   class Conversation;

@@ -1,6 +1,7 @@
 #include "proxy/upstream/handshake.hpp"
 
 #include <charconv>
+#include <utility>
 
 #include "protocol/reply_framer.hpp"
 #include "protocol/request_parser.hpp"
@@ -40,9 +41,20 @@ void Handshake::ask_after_login() {
   ask(Question::optional, {"CLIENT", "SETINFO", "LIB-VER", plan_.version});
   ask(Question::optional, {"CLIENT", "NO-EVICT", "ON"});
   ask(Question::id, {"CLIENT", "ID"});
-  for (const std::uint64_t id : plan_.predecessors) {
-    ask(Question::kill, {"CLIENT", "KILL", "ID", std::to_string(id)});
+  ask(Question::run, {"INFO", "server"});
+}
+
+/// The second flight; returns whether there is any.
+bool Handshake::ask_to_kill() {
+  if (std::exchange(asked_to_kill_, true)) return false;
+  bytes_.clear();
+  for (const Predecessor& lost : plan_.predecessors) {
+    const bool other_run =
+        !lost.run_id.empty() && !result_.run_id.empty() && lost.run_id != result_.run_id;
+    if (other_run) continue;
+    ask(Question::kill, {"CLIENT", "KILL", "ID", std::to_string(lost.client_id)});
   }
+  return !bytes_.empty();
 }
 
 Handshake::Step Handshake::on_reply(std::string_view reply) {
@@ -86,12 +98,22 @@ Handshake::Step Handshake::on_reply(std::string_view reply) {
     case Question::id:
       if (reply.starts_with(':')) result_.client_id = to_number(reply.substr(1));
       break;
+    case Question::run: {
+      constexpr std::string_view kField = "run_id:";
+      const std::size_t field = reply.find(kField);
+      if (!is_error && field != std::string_view::npos) {
+        const std::string_view value = reply.substr(field + kField.size());
+        result_.run_id = value.substr(0, value.find('\r'));
+      }
+      break;
+    }
     case Question::kill:
       // ":0", or "No such client" from older servers: it is gone already.
       if (protocol::error_word(reply) == "NOPERM") result_.predecessors_killed = false;
       break;
   }
-  return answered_ == asked_.size() ? Step::done : Step::more;
+  if (answered_ < asked_.size()) return Step::more;
+  return ask_to_kill() ? Step::write : Step::done;
 }
 
 std::optional<std::string> hello_field(std::string_view reply, std::string_view field) {

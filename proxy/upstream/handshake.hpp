@@ -10,6 +10,12 @@
 
 namespace hawser {
 
+/// A connection that was lost with requests unanswered.
+struct Predecessor {
+  std::uint64_t client_id = 0;  ///< 0: not known.
+  std::string run_id;  ///< Of the server's process, in which the id was given; may be empty.
+};
+
 /// What a new upstream connection has to be told before it carries requests.
 struct HandshakePlan {
   RespVersion resp = RespVersion::resp2;
@@ -18,15 +24,16 @@ struct HandshakePlan {
   std::uint32_t database = 0;
   std::string name;     ///< For CLIENT SETNAME.
   std::string version;  ///< Of hawser, for CLIENT SETINFO.
-  /// Lost predecessors, by client id: killed first, since what they left unread in their sockets
-  /// would otherwise run after newer requests.
-  std::vector<std::uint64_t> predecessors;
+  /// Killed first, since what they left unread in their sockets would otherwise run after newer
+  /// requests. Those of another run of the server are gone with it, and their ids given anew.
+  std::vector<Predecessor> predecessors;
 };
 
 /// What a finished handshake has learned.
 struct HandshakeResult {
   std::string server_version;   ///< Empty if the server does not tell.
   std::uint64_t client_id = 0;  ///< Of this connection; 0 if the user may not know it.
+  std::string run_id;           ///< Of the server's process; empty if the user may not know it.
   bool predecessors_killed = true;
 };
 
@@ -54,15 +61,17 @@ class Handshake {
   bool failed_at_select() const { return failed_at_select_; }
 
  private:
-  enum class Question : std::uint8_t { hello, auth, select, name, optional, id, kill };
+  enum class Question : std::uint8_t { hello, auth, select, name, optional, id, run, kill };
 
   void ask(Question question, const std::vector<std::string_view>& words);
   void ask_after_login();
+  bool ask_to_kill();
 
   HandshakePlan plan_;
   std::string bytes_;
   std::vector<Question> asked_;
   std::size_t answered_ = 0;
+  bool asked_to_kill_ = false;
   HandshakeResult result_;
   std::string error_;
   bool failed_at_select_ = false;

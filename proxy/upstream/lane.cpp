@@ -70,7 +70,7 @@ void Lane::on_handshake_reply(std::string_view reply) {
   handshake_.reset();
   buffer_.clear();
   timer_.cancel();
-  client_id_ = result.client_id;
+  connection_ = {result.client_id, result.run_id};
   last_used_ = loop_.now();
   state_ = State::open;
   owner_->on_lane_open(*this, result);
@@ -101,6 +101,18 @@ void Lane::submit_block(Submission submission, std::size_t requests, std::size_t
   } else {
     buffer_.append(submission.bytes);
   }
+  last_used_ = loop_.now();
+  if (!writing_blocked_) loop_.at_turn_end(*this);
+}
+
+void Lane::submit_block(std::string_view bytes, std::vector<SlotHandle> slots, TimePoint deadline,
+                        CommandClass command_class) {
+  for (SlotHandle& slot : slots) {
+    const bool is_last = &slot == &slots.back();
+    push_entry(
+        {std::move(slot), loop_.now(), deadline, is_last ? bytes.size() : 0, -1, command_class});
+  }
+  buffer_.append(bytes);
   last_used_ = loop_.now();
   if (!writing_blocked_) loop_.at_turn_end(*this);
 }
@@ -323,6 +335,7 @@ void Lane::on_room_timer() {
       pipe_ ? pipe_.stream({}, false)
             : entries_.empty() || !entries_.front().slot || entries_.front().slot.stream({}, false);
   if (state_ == State::ended) return;
+  last_received_ = loop_.now();  // It was hawser that did not read.
   if (!room) pause_reading();
   if (!room_timer_.is_set()) socket_->wait_readable(shared_from_this());
 }
@@ -335,8 +348,11 @@ void Lane::on_deadline() {
     return;
   }
   if (pipe_ || is_feed_) {
-    // While a slow reader is waited for, nothing is read.
-    if (!room_timer_.is_set()) end(LaneEnd::Kind::silent, "no reply in time");
+    if (room_timer_.is_set()) {
+      timer_.set(loop_.now() + silence_);  // While a slow reader is waited for, nothing is read.
+    } else {
+      end(LaneEnd::Kind::silent, "no reply in time");
+    }
     return;
   }
   const TimePoint now = loop_.now();
@@ -386,7 +402,7 @@ void Lane::end(LaneEnd::Kind kind, std::string reason) {
   result.reason = std::move(reason);
   result.reply = std::move(handshake_error_);
   result.at_select = at_select_;
-  result.client_id = client_id_;
+  result.connection = connection_;
   if (state_ != State::connecting) stats_.connections[static_cast<std::size_t>(role_)].add(-1);
   const bool was_open = state_ == State::open;
   result.was_open = was_open;
@@ -412,9 +428,13 @@ void Lane::end(LaneEnd::Kind kind, std::string reason) {
     // A request of which no byte was written was not executed; every other one may have been.
     const bool sent = offset < written;
     result.left_unanswered |= sent;
-    if (!sent && block.size() == 1 && last.slot) {
-      result.unsent.push_back({buffer_.copy(offset, last.bytes), std::move(last.slot),
-                               last.deadline, last.submitted, last.command_class});
+    if (!sent && last.slot && last.element < 0) {
+      LaneEnd::Unsent unsent{
+          buffer_.copy(offset, last.bytes), {}, last.deadline, last.submitted, last.command_class};
+      for (Entry& entry : block) unsent.slots.push_back(std::move(entry.slot));
+      result.unsent.push_back(std::move(unsent));
+      offset += last.bytes;
+      continue;
     }
     for (Entry& entry : block) (sent ? *unsettled : not_sent).push_back(std::move(entry.slot));
     offset += last.bytes;

@@ -46,13 +46,13 @@ struct LaneEnd {
   std::string reason;            ///< Symbolic ("ECONNREFUSED") or a short phrase, for the log.
   std::string reply;             ///< handshake_failed: the error reply as it came.
   bool at_select = false;        ///< handshake_failed: only the database was refused.
-  std::uint64_t client_id = 0;   ///< Of the lost connection, if it was learned.
+  Predecessor connection;        ///< Of the lost connection, as far as it was learned.
   bool was_open = false;         ///< The handshake had been finished.
   bool left_unanswered = false;  ///< Requests had been written and not answered.
   /// Requests that were queued and never written, in order.
   struct Unsent {
     std::string bytes;
-    SlotHandle slot;
+    std::vector<SlotHandle> slots;  ///< One, or those of a block.
     TimePoint deadline;
     TimePoint submitted;
     CommandClass command_class;
@@ -110,10 +110,14 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   void submit_block(Submission submission, std::size_t requests, std::size_t taken,
                     int element = -1);
 
+  /// The same, every request with a slot of its own: one for each, in order.
+  void submit_block(std::string_view bytes, std::vector<SlotHandle> slots, TimePoint deadline,
+                    CommandClass command_class);
+
   std::size_t unanswered() const { return entries_.size(); }
   std::size_t queued_bytes() const { return buffer_.size(); }
   TimePoint last_used() const { return last_used_; }
-  std::uint64_t client_id() const { return client_id_; }
+  std::uint64_t client_id() const { return connection_.client_id; }
 
   /// Turns the lane into a pipe: from now on what comes is handed to `sink` as it comes, as parts
   /// of slot 0. REQUIRES: nothing is unanswered.
@@ -181,7 +185,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   Timer room_timer_;  ///< While a slow reader holds up a reply longer than its output limit.
   TimePoint last_received_{};
   TimePoint last_used_{};
-  std::uint64_t client_id_ = 0;
+  Predecessor connection_;
   std::string handshake_error_;
   bool at_select_ = false;
   bool writing_blocked_ = false;

@@ -15,8 +15,10 @@ bool is_login_error(std::string_view reply) {
 
 }  // namespace
 
-MainLane::MainLane(UpstreamParts& parts, const Context& context, LaneRole role, bool keep_open)
+MainLane::MainLane(UpstreamParts& parts, Reaper& reaper, const Context& context, LaneRole role,
+                   bool keep_open)
     : parts_(parts),
+      reaper_(reaper),
       context_(context),
       role_(role),
       backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
@@ -43,7 +45,7 @@ void MainLane::connect() {
                   parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
       *this);
   HandshakePlan plan = parts_.plan(context_, role_);
-  plan.predecessors = predecessors_;
+  for (const EndedConnection& ended : predecessors_) plan.predecessors.push_back(ended.connection);
   lane_->open(parts_.endpoint, std::move(plan), Clock::now() + parts_.settings.timeout.connect);
 }
 
@@ -66,12 +68,31 @@ bool MainLane::is_full(std::size_t bytes, Failure& why) const {
   return false;
 }
 
+void MainLane::submit_block(std::string_view bytes, std::vector<SlotHandle> slots,
+                            TimePoint deadline, CommandClass command_class) {
+  if (is_open()) {
+    lane_->submit_block(bytes, std::move(slots), deadline, command_class);
+  } else {
+    wait_for_connection(
+        {std::string(bytes), std::move(slots), deadline, parts_.loop.now(), command_class});
+  }
+}
+
 void MainLane::wait_for_connection(Submission submission) {
+  LaneEnd::Unsent unsent{std::string(submission.bytes),
+                         {},
+                         submission.deadline,
+                         parts_.loop.now(),
+                         submission.command_class};
+  unsent.slots.push_back(std::move(submission.slot));
+  wait_for_connection(std::move(unsent));
+}
+
+void MainLane::wait_for_connection(LaneEnd::Unsent unsent) {
   ensure_open();
-  waiting_bytes_ += submission.bytes.size();
-  waiting_.push_back({std::string(submission.bytes), std::move(submission.slot),
-                      submission.deadline, parts_.loop.now(), submission.command_class});
-  expiry_.set_no_later_than(submission.deadline);
+  waiting_bytes_ += unsent.bytes.size();
+  expiry_.set_no_later_than(unsent.deadline);
+  waiting_.push_back(std::move(unsent));
 }
 
 void MainLane::when_open(TimePoint deadline, std::function<void(const OpenResult&)> done) {
@@ -89,7 +110,7 @@ void MainLane::on_expiry() {
       continue;
     }
     waiting_bytes_ -= it->bytes.size();
-    expired.push_back(std::move(it->slot));
+    for (SlotHandle& slot : it->slots) expired.push_back(std::move(slot));
     it = waiting_.erase(it);
   }
   std::list<OpenWaiter> late;
@@ -99,7 +120,9 @@ void MainLane::on_expiry() {
     it = next;
   }
   arm_expiry();
-  for (SlotHandle& slot : expired) slot.fail(Failure::down);
+  for (SlotHandle& slot : expired) {
+    if (slot) slot.fail(Failure::down);
+  }
   for (OpenWaiter& waiter : late) waiter.done({false, {}});
 }
 
@@ -121,6 +144,8 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
         "the upstream user may not run CLIENT KILL: requests left on a lost connection "
         "may still run after newer ones");
   }
+  // Settled when the waiting ones are sent: those of the same clients wait for that.
+  const auto settled = std::move(predecessors_);
   predecessors_.clear();
   backoff_.reset();
   proven_ = true;
@@ -136,16 +161,15 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
   waiting.swap(waiting_);
   waiting_bytes_ = 0;
   for (auto& entry : waiting) {
-    if (entry.slot && entry.deadline <= parts_.loop.now()) {
-      entry.slot.fail(Failure::down);  // Too late for a reply in time: it is not sent.
+    if (entry.deadline <= parts_.loop.now()) {
+      // Too late for a reply in time: it is not sent.
+      for (SlotHandle& slot : entry.slots) {
+        if (slot) slot.fail(Failure::down);
+      }
       continue;
     }
-    lane.submit({.bytes = entry.bytes,
-                 .slot = std::move(entry.slot),
-                 .deadline = entry.deadline,
-                 .command_class = entry.command_class});
+    lane.submit_block(entry.bytes, std::move(entry.slots), entry.deadline, entry.command_class);
   }
-  unsettled_.clear();
   tell_waiters({true, {}});
   if (role_ != LaneRole::main) return;
   for (LaneEvents* listener : parts_.listeners) listener->on_lane_open(context_);
@@ -160,9 +184,8 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   }
   arm_expiry();
   if (end.was_open) {
-    if (end.left_unanswered && end.client_id != 0) {
-      predecessors_.push_back(end.client_id);
-      unsettled_.push_back(std::move(end.unsettled));
+    if (end.left_unanswered && end.connection.client_id != 0) {
+      predecessors_.push_back({end.connection, std::move(end.unsettled)});
     }
     if (role_ == LaneRole::main) {
       parts_.stats.up.add(-1);
@@ -175,8 +198,13 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   }
   was_lost_ = was_lost_ || end.was_open;
   note_failure(end);
-  if (end.kind == LaneEnd::Kind::handshake_failed) tell_waiters({false, end.reply});
-  if (!waiting_.empty() || !open_waiters_.empty() || !unsettled_.empty() || keep_open_) {
+  if (end.kind == LaneEnd::Kind::handshake_failed) {
+    // Whoever may log in kills the predecessors: there may never be a successor.
+    for (EndedConnection& ended : predecessors_) reaper_.reap(std::move(ended));
+    predecessors_.clear();
+    tell_waiters({false, end.reply});
+  }
+  if (!waiting_.empty() || !open_waiters_.empty() || !predecessors_.empty() || keep_open_) {
     const bool refused = is_login_error(end.reply);
     retry_.set(parts_.loop.now() + (refused ? kRefusedDelay : Duration(backoff_.next())));
   }

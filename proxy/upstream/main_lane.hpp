@@ -10,6 +10,7 @@
 #include "proxy/resilience/backoff.hpp"
 #include "proxy/traffic/request.hpp"
 #include "proxy/upstream/lane.hpp"
+#include "proxy/upstream/reaper.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
@@ -21,7 +22,8 @@ namespace hawser {
 class MainLane final : public LaneOwner {
  public:
   /// `keep_open`: reconnect after a loss even while nobody asks for it.
-  MainLane(UpstreamParts& parts, const Context& context, LaneRole role, bool keep_open);
+  MainLane(UpstreamParts& parts, Reaper& reaper, const Context& context, LaneRole role,
+           bool keep_open);
   ~MainLane();
 
   const Context& context() const { return context_; }
@@ -48,6 +50,10 @@ class MainLane final : public LaneOwner {
     }
   }
 
+  /// Queues a block: all of it is sent together, or nothing.
+  void submit_block(std::string_view bytes, std::vector<SlotHandle> slots, TimePoint deadline,
+                    CommandClass command_class);
+
   /// How an attempt to open the context ended.
   struct OpenResult {
     bool open;
@@ -70,6 +76,7 @@ class MainLane final : public LaneOwner {
   };
 
   void wait_for_connection(Submission submission);
+  void wait_for_connection(LaneEnd::Unsent unsent);
   void connect();
   void on_expiry();
   void arm_expiry();
@@ -77,6 +84,7 @@ class MainLane final : public LaneOwner {
   void note_failure(const LaneEnd& end);
 
   UpstreamParts& parts_;
+  Reaper& reaper_;
   const Context context_;
   const LaneRole role_;
   std::shared_ptr<Lane> lane_;
@@ -86,9 +94,7 @@ class MainLane final : public LaneOwner {
   std::deque<LaneEnd::Unsent> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::list<OpenWaiter> open_waiters_;
-  std::vector<std::uint64_t> predecessors_;  ///< Lost with requests unanswered, to be killed.
-  /// Their requests, until that is done.
-  std::vector<std::shared_ptr<std::vector<SlotHandle>>> unsettled_;
+  std::vector<EndedConnection> predecessors_;  ///< Lost with requests unanswered, to be killed.
   bool proven_ = false;
   const bool keep_open_;  ///< Reconnects although nobody waits: the upstream URL's own context.
   bool was_lost_ = false;

@@ -58,14 +58,21 @@ PinnedPool::Member* PinnedPool::find(const Lane& lane) {
   return nullptr;
 }
 
-void PinnedPool::acquire(const Context& context, TimePoint deadline, std::weak_ptr<void> cancelled,
-                         std::function<void(Acquired)> done) {
+void PinnedPool::acquire(Order order, std::function<void(Acquired)> done) {
   const TimePoint now = parts_.loop.now();
-  waiters_.push_back({context, now, std::min(deadline, now + parts_.settings.pinned.wait),
-                      std::move(cancelled), std::move(done)});
+  order.deadline = std::min(order.deadline, now + parts_.settings.pinned.wait);
+  waiters_.push_back({std::move(order), now, std::move(done)});
   serve();
   set_timer();
   count();
+}
+
+/// Whether no more connections may be opened for those that come back, or for those that do not.
+bool PinnedPool::is_full(bool for_life) const {
+  const auto used = std::count_if(members_.begin(), members_.end(),
+                                  [for_life](const Member& m) { return m.for_life == for_life; });
+  const auto& limits = parts_.settings.pinned;
+  return static_cast<std::uint64_t>(used) >= (for_life ? limits.max_for_life : limits.max);
 }
 
 void PinnedPool::serve() {
@@ -85,7 +92,7 @@ void PinnedPool::serve_line() {
     const auto waiter = it++;
     if (waiter->cancelled.expired()) {
       waiters_.erase(waiter);
-    } else if (!serve_one(waiter)) {
+    } else if (!serve_one(waiter) && !waiter->for_life) {
       return;  // First come, first served.
     }
   }
@@ -93,6 +100,7 @@ void PinnedPool::serve_line() {
 
 /// Returns false if no connection can be had for the first in line at present.
 bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
+  if (waiter->for_life && is_full(true)) return false;
   Member* other_context = nullptr;
   std::size_t opening = 0;
   for (Member& member : members_) {
@@ -111,7 +119,7 @@ bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
   for (auto it = waiters_.begin(); it != waiter; ++it) ahead += it->context == waiter->context;
   if (opening > ahead) return true;
   if (parts_.loop.now() < retry_at_) return false;
-  if (members_.size() >= parts_.settings.pinned.max) {
+  if (is_full(false)) {
     if (other_context == nullptr) return false;
     const auto lane = other_context->lane;
     lane->close();
@@ -122,6 +130,7 @@ bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
 
 void PinnedPool::hand_out(Member& member, const Waiter& waiter) {
   member.state = State::leased;
+  member.for_life = waiter.for_life;
   parts_.stats.pinned_wait.observe(parts_.loop.now() - waiter.since);
   waiter.done({std::make_unique<Lease>(*this, member.lane, nullptr), {}, {}});
 }
@@ -155,7 +164,7 @@ void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
   members_.erase(found);
   if (member.holder != nullptr) member.holder->on_lease_lost(end);
   if (closing_) return;
-  if (end.left_unanswered) reaper_.reap(member.context.user, end.client_id, end.unsettled);
+  if (end.left_unanswered) reaper_.reap({end.connection, end.unsettled});
   if (member.state == State::opening && end.kind != LaneEnd::Kind::handshake_failed) {
     // The upstream cannot be reached: those who wait do so within their deadlines.
     retry_at_ = parts_.loop.now() + backoff_.next();
@@ -198,9 +207,9 @@ void PinnedPool::on_timer() {
     }
   }
   for (const auto& lane : idle) lane->close();
-  const bool full = members_.size() >= parts_.settings.pinned.max;
   for (Waiter& waiter : late) {
     if (waiter.cancelled.expired()) continue;
+    const bool full = is_full(waiter.for_life);
     waiter.done({nullptr, full ? Failure::full_pinned : Failure::down, {}});
   }
   serve();

@@ -57,10 +57,15 @@ class PinnedPool final : public LaneOwner {
     Failure failure = Failure::down;
     std::string error;  ///< If the upstream refused: its error reply as it came.
   };
-  /// Calls `done` once, with a lease on a connection of `context`, or a failure by `deadline`. If
-  /// `cancelled` expires before, nobody is called.
-  void acquire(const Context& context, TimePoint deadline, std::weak_ptr<void> cancelled,
-               std::function<void(Acquired)> done);
+  /// Who wants a connection, and how.
+  struct Order {
+    Context context;
+    TimePoint deadline;             ///< pinned.wait may be over earlier.
+    bool for_life = false;          ///< Kept until the client leaves: counts apart.
+    std::weak_ptr<void> cancelled;  ///< Once expired, nobody is called.
+  };
+  /// Calls `done` once, with a lease on a connection of the context, or a failure by the deadline.
+  void acquire(Order order, std::function<void(Acquired)> done);
   void close();
 
   void on_lane_open(Lane& lane, const HandshakeResult& result) override;
@@ -77,12 +82,10 @@ class PinnedPool final : public LaneOwner {
     State state;
     LeaseHolder* holder = nullptr;
     TimePoint since{};
+    bool for_life = false;
   };
-  struct Waiter {
-    Context context;
+  struct Waiter : Order {
     TimePoint since;
-    TimePoint deadline;
-    std::weak_ptr<void> cancelled;
     std::function<void(Acquired)> done;
   };
 
@@ -92,6 +95,7 @@ class PinnedPool final : public LaneOwner {
   bool serve_one(std::list<Waiter>::iterator waiter);
   void hand_out(Member& member, const Waiter& waiter);
   void open(const Context& context);
+  bool is_full(bool for_life) const;
   void on_timer();
   void set_timer();
   void count();

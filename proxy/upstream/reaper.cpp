@@ -1,68 +1,87 @@
 #include "proxy/upstream/reaper.hpp"
 
+#include <algorithm>
+
+#include "protocol/reply_framer.hpp"
+
 namespace hawser {
 
 namespace {
 
-/// Most connections named in one question.
+/// Most connections named at once.
 constexpr std::size_t kMostAtOnce = 64;
 
 }  // namespace
 
-Reaper::Reaper(UpstreamParts& parts, Control& control)
+Reaper::Reaper(UpstreamParts& parts)
     : parts_(parts),
-      control_(control),
-      retry_(parts.loop, [this] { ask(); }),
+      retry_(parts.loop, [this] { connect(); }),
       backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
                static_cast<std::uint32_t>(Clock::now().time_since_epoch().count())) {}
 
-void Reaper::reap(UserId user, std::uint64_t client_id,
-                  std::shared_ptr<std::vector<SlotHandle>> unsettled) {
-  if (client_id == 0) return;
-  ended_.push_back({user, client_id, std::move(unsettled)});
+Reaper::~Reaper() {
+  close();
+}
+
+void Reaper::reap(EndedConnection ended) {
+  if (ended.connection.client_id == 0) return;
+  ended_.push_back(std::move(ended));
   // In the next turn: many connections may end in this one.
-  if (!asking_ && !retry_.is_set()) retry_.set(parts_.loop.now());
+  if (lane_ == nullptr && !retry_.is_set()) retry_.set(parts_.loop.now());
 }
 
-void Reaper::ask() {
-  ControlQuestion question{.user = ended_.front().user, .commands = {}, .overtakes = true};
-  for (const Ended& ended : ended_) {
-    if (ended.user != *question.user || question.commands.size() == kMostAtOnce) break;
-    question.commands.push_back({"CLIENT", "KILL", "ID", std::to_string(ended.client_id)});
-  }
-  asking_ = true;
-  const std::size_t asked = question.commands.size();
-  control_.ask(question, Clock::now() + parts_.settings.timeout.connect,
-               [this, asked](const ControlAnswer& answer) { on_answer(answer, asked); });
+void Reaper::connect() {
+  HandshakePlan plan = parts_.plan(Context{}, LaneRole::control);
+  asked_ = std::min(ended_.size(), kMostAtOnce);
+  for (std::size_t i = 0; i < asked_; ++i) plan.predecessors.push_back(ended_[i].connection);
+  lane_ = std::make_shared<Lane>(
+      Lane::Parts{parts_.loop, parts_.limits, parts_.stats, LaneRole::control,
+                  parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
+      *this);
+  lane_->open(parts_.endpoint, std::move(plan), Clock::now() + parts_.settings.timeout.connect);
 }
 
-void Reaper::on_answer(const ControlAnswer& answer, std::size_t asked) {
-  asking_ = false;
-  const bool never = answer.text.starts_with("NOPERM") || answer.text.starts_with("ERR");
-  if (answer.kind == ControlAnswer::Kind::unreachable ||
-      (answer.kind == ControlAnswer::Kind::error && !never)) {
-    retry_.set(parts_.loop.now() + backoff_.next());
-    return;
-  }
+void Reaper::on_lane_open(Lane& lane, const HandshakeResult& result) {
   backoff_.reset();
-  std::uint64_t suppressed = 0;
-  if (answer.kind == ControlAnswer::Kind::error &&
-      log_limit_.allow(parts_.loop.now(), suppressed)) {
-    parts_.log.warn(
-        "the upstream user may not run CLIENT KILL: requests left on a lost connection may still "
-        "run after newer ones",
-        {{"reason", answer.text}, {"suppressed", suppressed}});
+  if (!result.predecessors_killed) warn("NOPERM");
+  let_go();
+  lane.close();
+}
+
+void Reaper::on_lane_end(Lane& /*lane*/, LaneEnd end) {
+  lane_.reset();
+  if (end.kind == LaneEnd::Kind::handshake_failed) {
+    // Who may not log in may not kill; nobody is to wait for that.
+    warn(protocol::error_text(end.reply));
+    let_go();
   }
-  const auto settled_end = ended_.begin() + static_cast<std::ptrdiff_t>(asked);
-  std::vector<Ended> settled(std::make_move_iterator(ended_.begin()),
-                             std::make_move_iterator(settled_end));
-  ended_.erase(ended_.begin(), settled_end);
-  if (!ended_.empty()) ask();
+  if (ended_.empty()) return;
+  const bool go_on = end.kind == LaneEnd::Kind::closed;
+  retry_.set(parts_.loop.now() + (go_on ? Duration{} : Duration(backoff_.next())));
+}
+
+void Reaper::let_go() {
+  const auto end = ended_.begin() + static_cast<std::ptrdiff_t>(asked_);
+  const std::vector<EndedConnection> settled(std::make_move_iterator(ended_.begin()),
+                                             std::make_move_iterator(end));
+  ended_.erase(ended_.begin(), end);
+  asked_ = 0;
+}
+
+void Reaper::warn(std::string_view reason) {
+  std::uint64_t suppressed = 0;
+  if (!log_limit_.allow(parts_.loop.now(), suppressed)) return;
+  parts_.log.warn(
+      "the upstream user may not run CLIENT KILL: requests left on a lost connection may still run "
+      "after newer ones",
+      {{"reason", reason}, {"suppressed", suppressed}});
 }
 
 void Reaper::close() {
   retry_.cancel();
   ended_.clear();
+  asked_ = 0;
+  if (lane_ != nullptr) lane_->close();
 }
 
 }  // namespace hawser

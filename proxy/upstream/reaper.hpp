@@ -1,47 +1,53 @@
 #pragma once
 
-#include <cstdint>
-#include <deque>
 #include <memory>
 #include <vector>
 
 #include "proxy/resilience/backoff.hpp"
 #include "proxy/runtime/timer.hpp"
 #include "proxy/traffic/slot_handle.hpp"
-#include "proxy/upstream/control.hpp"
+#include "proxy/upstream/lane.hpp"
+#include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
 
-/// Has Redis drop connections that ended with requests unanswered: what it has not read of them yet
-/// would otherwise run after newer requests, or pop an element for nobody. Their requests are
-/// settled once it said so; until then it is asked again and again. Owned by Upstream.
-class Reaper {
- public:
-  Reaper(UpstreamParts& parts, Control& control);
+/// A connection that ended with requests unanswered, and those requests: settled when this is let
+/// go.
+struct EndedConnection {
+  Predecessor connection;
+  std::shared_ptr<std::vector<SlotHandle>> unsettled;
+};
 
-  /// `client_id`: of the ended connection of `user`; 0, not known: nothing can be done, and
-  /// `unsettled` is let go at once.
-  void reap(UserId user, std::uint64_t client_id,
-            std::shared_ptr<std::vector<SlotHandle>> unsettled);
+/// Has Redis drop connections that have no successor to do it: what it has not read of them yet
+/// would otherwise run after newer requests, or pop an element for nobody. Done as the user of the
+/// upstream URL, with the handshake of a short-lived connection; tried again until Redis is
+/// reached. Owned by Upstream.
+class Reaper final : public LaneOwner {
+ public:
+  explicit Reaper(UpstreamParts& parts);
+  ~Reaper();
+
+  /// Of a connection whose id is not known nothing can be done: it is let go at once.
+  void reap(EndedConnection ended);
   void close();
 
- private:
-  struct Ended {
-    UserId user;
-    std::uint64_t client_id;
-    std::shared_ptr<std::vector<SlotHandle>> unsettled;
-  };
+  void on_lane_open(Lane& lane, const HandshakeResult& result) override;
+  void on_lane_end(Lane& lane, LaneEnd end) override;
+  void on_lane_push(Lane& /*lane*/, std::string_view /*frame*/) override {}
+  void on_lane_drained(Lane& /*lane*/) override {}
 
-  void ask();
-  void on_answer(const ControlAnswer& answer, std::size_t asked);
+ private:
+  void connect();
+  void let_go();
+  void warn(std::string_view reason);
 
   UpstreamParts& parts_;
-  Control& control_;
-  std::deque<Ended> ended_;
+  std::vector<EndedConnection> ended_;
+  std::size_t asked_ = 0;  ///< Of them, those the present connection is to kill.
+  std::shared_ptr<Lane> lane_;
   Timer retry_;
   Backoff backoff_;
   RateLimit log_limit_;
-  bool asking_ = false;
 };
 
 }  // namespace hawser

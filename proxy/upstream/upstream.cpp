@@ -58,9 +58,9 @@ Upstream::Upstream(Loop& loop, Logger& log, const config::Settings& settings,
       home_{kUpstreamUser, static_cast<std::uint32_t>(url.db), RespVersion::resp2},
       breaker_(std::make_unique<ClosedBreaker>()),
       control_(parts_),
-      reaper_(parts_, control_),
+      reaper_(parts_),
       pinned_(parts_, reaper_),
-      publisher_(parts_, Context{}, LaneRole::publisher, false),
+      publisher_(parts_, reaper_, Context{}, LaneRole::publisher, false),
       idle_timer_(loop, [this] { close_idle(); }) {}
 
 Upstream::~Upstream() = default;
@@ -74,6 +74,7 @@ void Upstream::close() {
   idle_timer_.cancel();
   pinned_.close();
   reaper_.close();
+  control_.close();
   for (const auto& lane : mains_) lane->close();
   publisher_.close();
 }
@@ -98,7 +99,8 @@ MainLane* Upstream::main_lane(const Context& context) {
   if (active >= parts_.settings.contexts.max) return nullptr;
   if (found != nullptr) return found;
   if (mains_.size() > kMostRemembered) forget_unused();
-  mains_.push_back(std::make_unique<MainLane>(parts_, context, LaneRole::main, context == home_));
+  mains_.push_back(
+      std::make_unique<MainLane>(parts_, reaper_, context, LaneRole::main, context == home_));
   parts_.stats.contexts.set(static_cast<std::int64_t>(mains_.size()));
   return mains_.back().get();
 }
@@ -110,26 +112,35 @@ TimePoint Upstream::deadline_of(CommandClass command_class, TimePoint arrived) c
   return std::min(arrived + timeout.total, now + timeout.command);
 }
 
-void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
+/// Whether `bytes` may go to the lane; `why` not.
+bool Upstream::admit(const MainLane* lane, std::size_t bytes, Failure& why) {
   if (!breaker_->allows(parts_.loop.now())) {
-    slot.fail(Failure::circuit_open);
-    return;
+    why = Failure::circuit_open;
+    return false;
   }
   if (lane == nullptr) {
-    slot.fail(Failure::full_contexts);
-    return;
+    why = Failure::full_contexts;
+    return false;
   }
+  return !lane->is_full(bytes, why);
+}
+
+/// A request that waits for a connection has its whole time for that; one that is sent has the time
+/// for a reply.
+TimePoint Upstream::forward_deadline(const MainLane& lane, CommandClass command_class,
+                                     TimePoint arrived) const {
+  return lane.is_open() ? deadline_of(command_class, arrived)
+                        : arrived + parts_.settings.timeout.total;
+}
+
+void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
   Failure why{};
-  if (lane->is_full(request.raw.size(), why)) {
+  if (!admit(lane, request.raw.size(), why)) {
     slot.fail(why);
     return;
   }
-  const CommandClass command_class =
-      request.command != nullptr ? request.command->command_class : CommandClass::write;
-  // A request that waits for a connection has its whole time for that; one that is sent has the
-  // time for a reply.
-  const TimePoint deadline = lane->is_open() ? deadline_of(command_class, request.arrived)
-                                             : request.arrived + parts_.settings.timeout.total;
+  const CommandClass command_class = class_of(request);
+  const TimePoint deadline = forward_deadline(*lane, command_class, request.arrived);
   if (deadline <= parts_.loop.now()) {
     slot.fail(Failure::down);
     return;
@@ -139,6 +150,19 @@ void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
                 .slot = std::move(slot),
                 .deadline = deadline,
                 .command_class = command_class});
+}
+
+void Upstream::forward_block(MainLane* lane, std::string_view bytes, std::vector<SlotHandle> slots,
+                             const Request& last) {
+  Failure why = Failure::down;
+  const CommandClass command_class = class_of(last);
+  if (!admit(lane, bytes.size(), why) ||
+      forward_deadline(*lane, command_class, last.arrived) <= parts_.loop.now()) {
+    for (SlotHandle& slot : slots) slot.fail(why);
+    return;
+  }
+  lane->submit_block(bytes, std::move(slots), forward_deadline(*lane, command_class, last.arrived),
+                     command_class);
 }
 
 std::string_view Upstream::server_version() const {

@@ -38,6 +38,10 @@ class Upstream {
   /// Sends a request on `lane` (as main_lane() gave it), or fails its slot.
   void forward(MainLane* lane, Request& request, SlotHandle slot);
 
+  /// The same for several requests that must follow each other on the lane; `last` is the last one.
+  void forward_block(MainLane* lane, std::string_view bytes, std::vector<SlotHandle> slots,
+                     const Request& last);
+
   /// The main lane of a context, or nullptr if contexts.max lanes are in use.
   MainLane* main_lane(const Context& context);
   /// The main lane of a context if it exists.
@@ -53,6 +57,7 @@ class Upstream {
   Users& users() { return parts_.users; }
   const config::Settings& settings() const { return parts_.settings; }
   Loop& loop() { return parts_.loop; }
+  const protocol::Limits& limits() const { return parts_.limits; }
   StatsSource& stats() { return parts_.stats; }
   const UpstreamStats& figures() const { return parts_.stats; }
   Breaker& breaker() { return *breaker_; }
@@ -66,6 +71,9 @@ class Upstream {
   TimePoint deadline_of(CommandClass command_class, TimePoint arrived) const;
 
  private:
+  bool admit(const MainLane* lane, std::size_t bytes, Failure& why);
+  TimePoint forward_deadline(const MainLane& lane, CommandClass command_class,
+                             TimePoint arrived) const;
   void close_idle();
   void forget_unused();
 

@@ -1,4 +1,4 @@
-#include "proxy/blocking/blocking_time.hpp"
+#include "proxy/traffic/blocking_time.hpp"
 
 #include <charconv>
 #include <string>

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 
 #include "proxy/traffic/request.hpp"
 
 namespace hawser {
+
+/// What a blocking command may take beyond its own time-out before its answer is overdue. Job
+/// libraries give their connection up at one second.
+inline constexpr std::chrono::milliseconds kBlockingGrace{500};
 
 /// Whether the request may block its connection on purpose: BLPOP and its like, WAIT, XREAD with
 /// BLOCK. Pure.

@@ -1,0 +1,437 @@
+#include "proxy/transactions/pinned_stay.hpp"
+
+#include <utility>
+
+#include "proxy/traffic/blocking_time.hpp"
+#include "proxy/traffic/words.hpp"
+#include "proxy/transactions/redirection.hpp"
+#include "proxy/transactions/splice.hpp"
+#include "proxy/upstream/context_handler.hpp"
+
+namespace hawser {
+
+namespace {
+
+constexpr std::string_view kAborted =
+    "-EXECABORT Transaction discarded because of previous errors.\r\n";
+constexpr std::string_view kNoTarget = "-ERR The client ID you want redirect to does not exist\r\n";
+constexpr std::string_view kDiscard = "*1\r\n$7\r\nDISCARD\r\n";
+/// Changes nothing, and is refused in no state in which a command can be queued.
+constexpr std::string_view kStandIn = "*1\r\n$4\r\nPING\r\n";
+
+bool has_name(const Request& request, std::string_view name) {
+  return request.command != nullptr && request.command->name == name;
+}
+
+bool is_refused(const Request& request) {
+  return request.command != nullptr && request.command->treatment == protocol::Treatment::refused;
+}
+
+/// Whether nothing but its action says what the command leaves behind on its connection.
+bool is_known(const Request& request, Action action) {
+  return request.command != nullptr &&
+         (action != Action::none || request.command->treatment == protocol::Treatment::shared ||
+          request.command->treatment == protocol::Treatment::intercepted ||
+          request.command->command_class == CommandClass::blocking);
+}
+
+}  // namespace
+
+/// Sees a reply pass, so that the stay knows what state the connection is in.
+class PinnedStay::Tap final : public ReplySink {
+ public:
+  Tap(std::weak_ptr<PinnedStay> stay, Step step, SlotHandle slot)
+      : stay_(std::move(stay)), step_(std::move(step)), slot_(std::move(slot)) {}
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    if (const auto stay = stay_.lock()) {
+      stay->on_reply(step_, std::move(slot_), reply);
+    } else {
+      slot_.complete(reply);
+    }
+  }
+  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    slot_.fail(failure, number);
+    if (const auto stay = stay_.lock()) stay->on_failed(step_);
+  }
+  void on_expiry(std::uint32_t, Failure failure, std::int64_t number) override {
+    slot_.expire(failure, number);  // Settled with this tap.
+    if (const auto stay = stay_.lock()) stay->on_failed(step_);
+  }
+  std::size_t stream_threshold(std::uint32_t) const override {
+    return step_.request != nullptr || step_.action != Action::none ? 0 : slot_.stream_threshold();
+  }
+  bool on_part(std::uint32_t, std::string_view part, bool last) override {
+    const bool room = slot_.stream(part, last);
+    if (last) {
+      if (const auto stay = stay_.lock()) stay->on_streamed(step_);
+    }
+    return room;
+  }
+
+ private:
+  std::weak_ptr<PinnedStay> stay_;
+  Step step_;
+  SlotHandle slot_;
+};
+
+/// What hawser's own handler answers to a command that was queued.
+class PinnedStay::Answer final : public ReplySink {
+ public:
+  explicit Answer(std::function<void(std::string)> done) : done_(std::move(done)) {}
+  ~Answer() override { finish(failure_reply(Failure::down)); }
+  void on_reply(std::uint32_t, Reply reply) override { finish(std::string(reply.bytes)); }
+  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    finish(failure_reply(failure, number));
+  }
+
+ private:
+  void finish(std::string answer) {
+    const auto done = std::exchange(done_, nullptr);
+    if (done) done(std::move(answer));
+  }
+  std::function<void(std::string)> done_;
+};
+
+/// An EXEC that succeeded, while hawser's own answers are gathered for it.
+struct PinnedStay::Exec {
+  SlotHandle slot;
+  std::string reply;
+  Steps left;
+  std::map<std::size_t, std::string> elements;
+};
+
+PinnedStay::~PinnedStay() {
+  if (lease_ != nullptr) lease_->set_holder(nullptr);
+}
+
+Taken PinnedStay::handle(Client& client, Request& request) {
+  const auto self = shared_from_this();
+  if (refusing_) return refuse_until_end(request);
+  if (watch_lost_) return after_loss(request);
+  if (has_name(request, "quit")) return parts_.ordinary.handle(client, request);
+  if (state_.is_awaited()) return Taken::later;
+  if (has_name(request, "reset")) {
+    return client.unsettled() > 0 ? Taken::later : parts_.ordinary.handle(client, request);
+  }
+  if (deny(request)) return Taken::yes;
+  const Action action = action_of(request);
+  if (action == Action::stand_in && !state_.will_queue()) {
+    return parts_.ordinary.handle(client, request);
+  }
+  const bool backlog = lease_ != nullptr &&
+                       lease_->lane().queued_bytes() > parts_.upstream.settings().lanes.max_bytes;
+  if (backlog && client.unanswered() > 0) return Taken::later;
+  if (lease_ == nullptr && client.unsettled() > 0) return Taken::later;
+  if (action == Action::exec && state_.must_abort()) {
+    discard_denied(request);
+  } else {
+    send(request, action);
+  }
+  return Taken::yes;
+}
+
+/// Answers what hawser does not let through: commands that are refused anywhere, and such as would
+/// change more than the transaction, or turn the connection into a stream.
+bool PinnedStay::deny(Request& request) {
+  const bool refused = is_refused(request);
+  const bool changes_connection = state_.will_queue() ? has_name(request, "client|reply") ||
+                                                            has_name(request, "client|tracking")
+                                                      : has_name(request, "monitor");
+  if (!refused && !changes_connection) return false;
+  state_.on_denied();
+  if (refused) {
+    parts_.ordinary.handle(client_, request);
+  } else {
+    client_.open_slot(request).fail(Failure::denied);
+  }
+  return true;
+}
+
+void PinnedStay::send(Request& request, Action action) {
+  if (has_name(request, "client|tracking")) {
+    const auto id = redirection_of(request);
+    redirect_ = id.value_or(0);
+    if (id && parts_.redirect_target(*id) == 0) {
+      client_.open_slot(request).complete(kNoTarget);
+      leave_if_free();
+      return;
+    }
+  }
+  state_.on_sent(action, is_known(request, action));
+  if (lease_ == nullptr) {
+    acquire(request, action);
+  } else {
+    submit(request, action, client_.open_slot(request));
+  }
+}
+
+void PinnedStay::submit(const Request& request, Action action, SlotHandle slot) {
+  std::string scratch;
+  std::string_view bytes = request.wire(scratch);
+  if (action == Action::stand_in) bytes = kStandIn;
+  if (action == Action::tracking && redirect_ != 0 && has_name(request, "client|tracking")) {
+    scratch = redirect_to(request, parts_.redirect_target(redirect_));
+    bytes = scratch;
+  }
+  Step step{action, {}};
+  if (action == Action::stand_in || action == Action::context || action == Action::tracking) {
+    step.request = std::make_shared<const StoredRequest>(request);
+  }
+  // Inside a transaction nothing blocks.
+  const auto blocked_until =
+      state_.will_queue()
+          ? std::nullopt
+          : blocking_deadline(request, parts_.upstream.loop().now(), kBlockingGrace);
+  const TimePoint deadline =
+      blocked_until.value_or(parts_.upstream.deadline_of(class_of(request), request.arrived));
+  auto* tap = new Tap(weak_from_this(), std::move(step), std::move(slot));
+  lease_->lane().submit({.bytes = bytes,
+                         .slot = SlotHandle(*tap, 0),
+                         .deadline = deadline,
+                         .command_class = class_of(request)});
+}
+
+/// The first request waits for the connection, and the client with it.
+void PinnedStay::acquire(Request& request, Action action) {
+  auto stored = std::make_shared<const StoredRequest>(request);
+  auto slot = std::make_shared<SlotHandle>(client_.open_slot(request));
+  client_.set_route(&parts_.upstream.pinned());
+  client_.pause();
+  parts_.upstream.pinned().acquire(
+      {.context = client_.context(),
+       .deadline = request.arrived + parts_.upstream.settings().timeout.total,
+       .for_life = action == Action::tracking,
+       .cancelled = weak_from_this()},
+      [this, stored, slot, action](PinnedPool::Acquired got) {
+        const auto self = shared_from_this();
+        if (got.lease != nullptr) {
+          lease_ = std::move(got.lease);
+          lease_->set_holder(this);
+          submit(stored->view(), action, std::move(*slot));
+        } else {
+          if (got.error.empty()) {
+            slot->fail(got.failure);
+          } else {
+            slot->complete(got.error);
+          }
+          // What follows a MULTI that failed must not be executed outside a transaction.
+          refusing_ = action == Action::multi;
+          if (!refusing_) leave();
+        }
+        client_.resume();
+      });
+}
+
+/// EXEC of a transaction in which a command was denied.
+void PinnedStay::discard_denied(const Request& exec) {
+  auto slot = std::make_shared<SlotHandle>(client_.open_slot(exec));
+  auto* answer = new Answer([slot](const std::string& reply) {
+    slot->complete(reply.starts_with('+') ? kAborted : std::string_view(reply));
+  });
+  state_.on_sent(Action::discard, true);
+  auto* tap = new Tap(weak_from_this(), {Action::discard, {}}, SlotHandle(*answer, 0));
+  lease_->lane().submit({.bytes = kDiscard,
+                         .slot = SlotHandle(*tap, 0),
+                         .deadline = parts_.upstream.deadline_of(class_of(exec), exec.arrived),
+                         .command_class = class_of(exec)});
+}
+
+/// The transaction cannot be carried out any more, which its end will say.
+Taken PinnedStay::refuse_until_end(Request& request) {
+  const Action action = action_of(request);
+  if (has_name(request, "quit") || has_name(request, "reset") || is_refused(request)) {
+    return parts_.ordinary.handle(client_, request);
+  }
+  SlotHandle slot = client_.open_slot(request);
+  if (action == Action::exec || action == Action::discard) {
+    slot.complete(action == Action::exec ? kAborted : "+OK\r\n");
+    leave();
+  } else {
+    slot.fail(Failure::down);
+  }
+  return Taken::yes;
+}
+
+/// The connection that watched keys is gone: a transaction that builds on them must not happen.
+Taken PinnedStay::after_loss(Request& request) {
+  switch (action_of(request)) {
+    case Action::multi:
+      refusing_ = true;
+      client_.open_slot(request).fail(Failure::down);
+      return Taken::yes;
+    case Action::unwatch:
+      client_.open_slot(request).complete("+OK\r\n");
+      leave();
+      return Taken::yes;
+    default:
+      return parts_.ordinary.handle(client_, request);
+  }
+}
+
+void PinnedStay::on_reply(const Step& step, SlotHandle slot, Reply reply) {
+  const auto self = shared_from_this();
+  const auto place = state_.on_reply(step.action, reply.bytes);
+  if (place && step.request != nullptr) specials_.emplace(*place, step);
+  if (step.action == Action::multi && reply.bytes.starts_with('+')) specials_.clear();
+  if (step.action == Action::exec) {
+    on_exec(std::move(slot), reply);
+    return;
+  }
+  std::string own;
+  if (!place && step.action == Action::context) own = take_over(*step.request, reply.bytes);
+  if (!place && step.action == Action::tracking) {
+    own = name_redirection(step.request->name(), reply.bytes, redirect_);
+    if (step.request->name() == "client|tracking" && reply.bytes.starts_with('+')) {
+      state_.set_tracking(is_word(step.request->view().arg(2), "on"));
+    }
+  }
+  if (!place && step.action == Action::stand_in && reply.bytes.starts_with('+')) {
+    // There was no transaction after all: it is to be answered now.
+    auto held = std::make_shared<SlotHandle>(std::move(slot));
+    answer_by_hawser(*step.request, [held](const std::string& text) { held->complete(text); });
+    leave_if_free();
+    return;
+  }
+  // First the connection, then the reply: the client's next request may need one at once.
+  leave_if_free();
+  if (own.empty()) {
+    slot.complete(reply);
+  } else {
+    slot.complete(own);
+  }
+}
+
+void PinnedStay::on_exec(SlotHandle slot, Reply reply) {
+  Steps specials;
+  specials.swap(specials_);
+  const bool happened = reply.bytes.starts_with('*') && !reply.bytes.starts_with("*-1");
+  if (!specials.empty() && happened) {
+    auto exec = std::make_shared<Exec>();
+    exec->slot = std::move(slot);
+    exec->reply = reply.bytes;
+    exec->left = std::move(specials);
+    continue_exec(exec);
+    return;
+  }
+  state_.on_exec_done();
+  leave_if_free();
+  slot.complete(reply);
+}
+
+/// The state of the client moves with the transaction's success; hawser's own answers are asked for
+/// one after the other and put in their places.
+void PinnedStay::continue_exec(const std::shared_ptr<Exec>& exec) {
+  const auto self = shared_from_this();
+  while (!exec->left.empty()) {
+    const auto [place, step] = *exec->left.begin();
+    exec->left.erase(exec->left.begin());
+    if (step.action == Action::stand_in) {
+      answer_by_hawser(*step.request,
+                       [exec, at = place, weak = weak_from_this()](std::string answer) {
+                         exec->elements[at] = std::move(answer);
+                         if (const auto stay = weak.lock()) stay->continue_exec(exec);
+                       });
+      return;
+    }
+    const std::string_view element = element_of(exec->reply, place, parts_.upstream.limits());
+    std::string own = step.action == Action::context
+                          ? take_over(*step.request, element)
+                          : name_redirection(step.request->name(), element, redirect_);
+    if (!own.empty()) exec->elements[place] = std::move(own);
+  }
+  state_.on_exec_done();
+  leave_if_free();
+  exec->slot.complete(splice(exec->reply, exec->elements, parts_.upstream.limits()));
+}
+
+/// `done` is called now or later.
+void PinnedStay::answer_by_hawser(const StoredRequest& request,
+                                  std::function<void(std::string)> done) {
+  Request view = request.view();
+  const SinkPtr<Answer> sink(new Answer(std::move(done)));
+  client_.capture(sink.get());
+  parts_.ordinary.handle(client_, view);
+  client_.capture(nullptr);
+}
+
+/// The client takes over what its connection has become. Returns the reply in hawser's words, or
+/// nothing if Redis' are right.
+std::string PinnedStay::take_over(const StoredRequest& request, std::string_view reply) {
+  if (reply.starts_with('-') || reply.starts_with('!')) return {};
+  const Request words = request.view();
+  Context context = client_.context();
+  const auto log_in = [&](std::string_view user, std::string_view password) {
+    context.user = parts_.upstream.users().accept(user, password, parts_.upstream.loop().now());
+  };
+  std::string own;
+  if (request.name() == "select") {
+    context.database = static_cast<std::uint32_t>(to_number(words.arg(1)));
+  } else if (request.name() == "auth") {
+    log_in(words.argc() == 3 ? words.arg(1) : "default", words.arg(words.argc() - 1));
+  } else {
+    if (words.argc() > 1) {
+      context.resp = words.arg(1) == "3" ? RespVersion::resp3 : RespVersion::resp2;
+    }
+    for (std::size_t i = 2; i + 1 < words.argc();) {
+      const bool is_auth = is_word(words.arg(i), "auth") && i + 2 < words.argc();
+      if (is_auth) {
+        log_in(words.arg(i + 1), words.arg(i + 2));
+      } else {
+        client_.set_name(words.arg(i + 1));
+      }
+      i += is_auth ? 3 : 2;
+    }
+    own = hello_reply(context.resp, parts_.upstream.server_version(), client_.id());
+  }
+  client_.set_context(context);
+  return own;
+}
+
+void PinnedStay::on_streamed(const Step& step) {
+  const auto self = shared_from_this();
+  state_.on_reply(step.action, {});
+  leave_if_free();
+}
+
+/// No reply, or too late: what the connection holds is not known any more.
+void PinnedStay::on_failed(const Step& step) {
+  const auto self = shared_from_this();
+  state_.on_failed(step.action);
+  if (lease_ == nullptr) return;
+  const auto closed_with_the_lease = std::move(lease_);
+  closed_with_the_lease->set_holder(nullptr);
+  on_lease_lost({});
+}
+
+void PinnedStay::on_lease_lost(const LaneEnd& /*end*/) {
+  const auto self = shared_from_this();
+  lease_.reset();
+  const StayState::Loss loss = state_.on_lost();
+  if (state_.is_tracking()) {
+    // What it cached is stale from now on, and only a loss of its own tells the client.
+    client_.close_after_replies();
+    return;
+  }
+  refusing_ = loss == StayState::Loss::transaction;
+  watch_lost_ = loss == StayState::Loss::watch;
+  if (loss == StayState::Loss::nothing) leave();
+}
+
+void PinnedStay::on_lease_push(std::string_view frame) {
+  client_.push(frame);
+}
+
+/// Ends the stay when nothing of the client is left on the connection.
+void PinnedStay::leave_if_free() {
+  if (state_.is_free() && !refusing_ && !watch_lost_) leave();
+}
+
+void PinnedStay::leave() {
+  const auto self = shared_from_this();
+  if (lease_ != nullptr && state_.is_clean()) lease_->give_back();
+  const auto lease = std::move(lease_);
+  if (client_.own_handler().get() == this) client_.set_own_handler(nullptr);
+}
+
+}  // namespace hawser

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "proxy/traffic/handler.hpp"
+#include "proxy/transactions/stay_state.hpp"
+#include "proxy/transactions/stored_request.hpp"
+#include "proxy/upstream/upstream.hpp"
+
+namespace hawser {
+
+/// What stays of clients need from the rest of hawser. Owned by TransactionHandler.
+struct StayParts {
+  Upstream& upstream;
+  /// Goes by the command table: for what hawser answers itself.
+  Handler& ordinary;
+  /// The upstream's client id of the connection to which invalidations for a client of hawser have
+  /// to be redirected; 0: there is none.
+  std::function<std::uint64_t(std::int64_t client_id)> redirect_target;
+};
+
+/// One client's stay on a pinned connection, while that connection holds state of it: watched keys,
+/// an open MULTI, CLIENT TRACKING. The client's own handler until Redis has really answered that
+/// nothing of it is left; then the connection is given back, or closed if anything else was done
+/// on it. If the connection is lost in a transaction, its end says that it did not happen.
+class PinnedStay final : public Handler,
+                         public LeaseHolder,
+                         public std::enable_shared_from_this<PinnedStay> {
+ public:
+  PinnedStay(StayParts& parts, Client& client) : parts_(parts), client_(client) {}
+  ~PinnedStay() override;
+
+  Taken handle(Client& client, Request& request) override;
+  void on_lease_lost(const LaneEnd& end) override;
+  void on_lease_push(std::string_view frame) override;
+
+ private:
+  /// A request on its way, or queued in the transaction.
+  struct Step {
+    Action action;
+    std::shared_ptr<const StoredRequest> request;  ///< Where its words are needed again.
+  };
+  using Steps = std::map<std::size_t, Step>;
+  struct Exec;
+  class Tap;
+  class Answer;
+
+  bool deny(Request& request);
+  void send(Request& request, Action action);
+  void acquire(Request& request, Action action);
+  void submit(const Request& request, Action action, SlotHandle slot);
+  void discard_denied(const Request& exec);
+  Taken refuse_until_end(Request& request);
+  Taken after_loss(Request& request);
+
+  void on_reply(const Step& step, SlotHandle slot, Reply reply);
+  void on_exec(SlotHandle slot, Reply reply);
+  void continue_exec(const std::shared_ptr<Exec>& exec);
+  void on_streamed(const Step& step);
+  void on_failed(const Step& step);
+  std::string take_over(const StoredRequest& request, std::string_view reply);
+  void answer_by_hawser(const StoredRequest& request, std::function<void(std::string)> done);
+  void leave_if_free();
+  void leave();
+
+  StayParts& parts_;
+  Client& client_;  ///< Owns this stay.
+  std::unique_ptr<Lease> lease_;
+  StayState state_;
+  Steps specials_;             ///< Queued commands hawser has a part in, by place.
+  bool refusing_ = false;      ///< The transaction is lost: nothing is executed until its end.
+  bool watch_lost_ = false;    ///< The watched keys were lost with the connection.
+  std::int64_t redirect_ = 0;  ///< CLIENT TRACKING REDIRECT, as the client named it.
+};
+
+}  // namespace hawser

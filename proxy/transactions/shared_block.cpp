@@ -1,0 +1,56 @@
+#include "proxy/transactions/shared_block.hpp"
+
+#include "protocol/reply_framer.hpp"
+
+namespace hawser {
+
+/// Sees EXEC's reply pass. Servers before Redis 6.2 stay inside the transaction if the user may not
+/// run EXEC: such a lane is of no use to anybody any more.
+class SharedBlock::ExecTap final : public ReplySink {
+ public:
+  ExecTap(Upstream& upstream, const Context& context, SlotHandle slot)
+      : upstream_(upstream), context_(context), slot_(std::move(slot)) {}
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    const bool is_stuck = protocol::error_word(reply.bytes) == "NOPERM";
+    slot_.complete(reply);
+    MainLane* lane = is_stuck ? upstream_.find_main_lane(context_) : nullptr;
+    if (lane != nullptr) lane->close();
+  }
+  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    slot_.fail(failure, number);
+  }
+  void on_expiry(std::uint32_t, Failure failure, std::int64_t number) override {
+    slot_.expire(failure, number);
+  }
+  std::size_t stream_threshold(std::uint32_t) const override { return slot_.stream_threshold(); }
+  bool on_part(std::uint32_t, std::string_view part, bool last) override {
+    return slot_.stream(part, last);
+  }
+
+ private:
+  Upstream& upstream_;
+  const Context context_;
+  SlotHandle slot_;
+};
+
+Taken SharedBlock::handle(Client& client, Request& request) {
+  std::string scratch;
+  bytes_ += request.wire(scratch);
+  Request kept;
+  kept.command = request.command;
+  kept.arrived = request.arrived;
+  gathered_.push_back(kept);
+  if (gathered_.size() < requests_) return Taken::yes;
+  const auto self = shared_from_this();
+  client.set_own_handler(nullptr);
+  MainLane* lane = upstream_.main_lane(client.context());
+  client.set_route(lane);
+  std::vector<SlotHandle> slots;
+  for (const Request& each : gathered_) slots.push_back(client.open_slot(each));
+  slots.back() = SlotHandle(*new ExecTap(upstream_, client.context(), std::move(slots.back())), 0);
+  upstream_.forward_block(lane, bytes_, std::move(slots), request);
+  return Taken::yes;
+}
+
+}  // namespace hawser

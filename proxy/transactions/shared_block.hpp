@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/traffic/handler.hpp"
+#include "proxy/upstream/upstream.hpp"
+
+namespace hawser {
+
+/// Gathers the requests of a transaction that is known to be complete, and sends them as one block
+/// on the main lane when the last one has come: nothing of anybody else comes between them, and the
+/// lane never waits inside a transaction. The client's own handler until then.
+class SharedBlock final : public Handler, public std::enable_shared_from_this<SharedBlock> {
+ public:
+  /// `requests`: MULTI included.
+  SharedBlock(Upstream& upstream, std::size_t requests)
+      : upstream_(upstream), requests_(requests) {}
+  Taken handle(Client& client, Request& request) override;
+
+ private:
+  class ExecTap;
+
+  Upstream& upstream_;
+  const std::size_t requests_;
+  std::string bytes_;
+  /// What slots need to know; they are opened with the last request, so that a long block does not
+  /// count as so many unanswered requests before it is sent.
+  std::vector<Request> gathered_;
+};
+
+}  // namespace hawser
