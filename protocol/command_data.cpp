@@ -84,7 +84,7 @@ constexpr Row kRows[] = {
     {"client|setname", 3, local, C::read, noscript | loading | stale, 0, 0, 0},
     {"client|tracking", -3, pinned, C::read, noscript | loading | stale, 0, 0, 0},
     {"client|trackinginfo", 2, local, C::read, noscript | loading | stale, 0, 0, 0},
-    {"client|unblock", -3, refused, C::read, admin | noscript | loading | stale, 0, 0, 0},
+    {"client|unblock", -3, intercepted, C::read, admin | noscript | loading | stale, 0, 0, 0},
     {"client|unpause", 2, shared, C::read, admin | noscript | loading | stale, 0, 0, 0},
     {"cluster", -2, shared, C::read, kNoFlags, 0, 0, 0},
     {"cluster|addslots", -3, shared, C::read, admin | stale | no_async_loading, 0, 0, 0},

@@ -10,6 +10,7 @@
 #include "proxy/admin/admin_server.hpp"
 #include "proxy/blocking/pinned_handler.hpp"
 #include "proxy/blocking/stream_read_handler.hpp"
+#include "proxy/blocking/unblock_handler.hpp"
 #include "proxy/downstream/client_registry.hpp"
 #include "proxy/downstream/listener.hpp"
 #include "proxy/downstream/local_commands.hpp"
@@ -73,11 +74,12 @@ struct Server::Impl final : HealthView {
         urls(std::move(listen_urls)),
         log(static_cast<LogLevel>(settings.log.level), static_cast<LogFormat>(settings.log.format)),
         upstream(loop, log, settings, url, HAWSER_VERSION),
-        pinned(upstream, refuse),
+        pinned(upstream, refuse, blocked),
         forward(upstream, pinned),
         info(upstream),
         context(upstream),
         stream_read(forward, pinned),
+        unblock(upstream, blocked),
         local(registry, loop),
         hub(upstream),
         pubsub(upstream, hub, forward),
@@ -101,6 +103,7 @@ struct Server::Impl final : HealthView {
         drain_timer(loop, [this] { drain_step(); }) {
     for (const char* name : {"auth", "hello", "select"}) dispatcher.route(name, context);
     dispatcher.route("info", info);
+    dispatcher.route("client|unblock", unblock);
     dispatcher.route("xread", stream_read);
     dispatcher.route("xreadgroup", stream_read);
     for (const char* name :
@@ -143,11 +146,13 @@ struct Server::Impl final : HealthView {
   DownstreamStats downstream_stats;
   ClientRegistry registry;
   Upstream upstream;
+  BlockedClients blocked;
   PinnedHandler pinned;
   ForwardHandler forward;
   InfoHandler info;
   ContextHandler context;
   StreamReadHandler stream_read;
+  UnblockHandler unblock;
   LocalCommands local;
   RefuseHandler refuse;
   Hub hub;

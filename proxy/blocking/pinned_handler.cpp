@@ -1,7 +1,5 @@
 #include "proxy/blocking/pinned_handler.hpp"
 
-#include "proxy/blocking/pinned_session.hpp"
-
 namespace hawser {
 
 namespace {
@@ -23,7 +21,7 @@ PinnedSession::Stay stay_of(const Request& request) {
 
 Taken PinnedHandler::handle(Client& client, Request& request) {
   if (client.unsettled() > 0) return Taken::later;
-  auto session = std::make_shared<PinnedSession>(upstream_, refuse_, client, stay_of(request));
+  auto session = std::make_shared<PinnedSession>(parts_, client, stay_of(request));
   client.set_own_handler(session);
   return session->handle(client, request);
 }

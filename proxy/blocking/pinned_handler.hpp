@@ -1,7 +1,6 @@
 #pragma once
 
-#include "proxy/traffic/handler.hpp"
-#include "proxy/upstream/upstream.hpp"
+#include "proxy/blocking/pinned_session.hpp"
 
 namespace hawser {
 
@@ -9,13 +8,12 @@ namespace hawser {
 /// (blocking, large or unknown commands), or for the rest of the client's life (MONITOR).
 class PinnedHandler final : public Handler {
  public:
-  /// `refuse` has the commands that are refused on any connection.
-  PinnedHandler(Upstream& upstream, Handler& refuse) : upstream_(upstream), refuse_(refuse) {}
+  PinnedHandler(Upstream& upstream, Handler& refuse, BlockedClients& blocked)
+      : parts_{upstream, refuse, blocked} {}
   Taken handle(Client& client, Request& request) override;
 
  private:
-  Upstream& upstream_;
-  Handler& refuse_;
+  const PinnedSession::Parts parts_;
 };
 
 }  // namespace hawser

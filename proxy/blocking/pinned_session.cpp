@@ -1,6 +1,10 @@
 #include "proxy/blocking/pinned_session.hpp"
 
+#include <cstdlib>
+
+#include "protocol/reply_writer.hpp"
 #include "proxy/traffic/blocking_time.hpp"
+#include "proxy/traffic/stored_request.hpp"
 
 namespace hawser {
 
@@ -62,16 +66,18 @@ class PinnedSession::PipeEnd final : public ReplySink {
   std::weak_ptr<Client> client_;
 };
 
-PinnedSession::PinnedSession(Upstream& upstream, Handler& refuse, Client& client, Stay stay)
-    : upstream_(upstream), refuse_(refuse), client_(client), stay_(stay) {}
+PinnedSession::PinnedSession(const Parts& parts, Client& client, Stay stay)
+    : parts_(parts), upstream_(parts.upstream), client_(client), stay_(stay) {}
 
 PinnedSession::~PinnedSession() {
+  const auto entry = parts_.blocked.find(client_.id());
+  if (entry != parts_.blocked.end() && entry->second == this) parts_.blocked.erase(entry);
   if (lease_ != nullptr) lease_->set_holder(nullptr);
 }
 
 Taken PinnedSession::handle(Client& client, Request& request) {
   if (request.command != nullptr && request.command->treatment == protocol::Treatment::refused) {
-    return refuse_.handle(client, request);
+    return parts_.refuse.handle(client, request);
   }
   const bool backlog =
       lease_ != nullptr && lease_->lane().queued_bytes() > upstream_.settings().lanes.max_bytes;
@@ -99,8 +105,7 @@ Taken PinnedSession::handle(Client& client, Request& request) {
     return handle(client, request);
   }
   std::string scratch;
-  submit(request.wire(scratch), client.open_slot(request), deadline_of(request), class_of(request),
-         is_wait(request));
+  submit(request, request.wire(scratch), client.open_slot(request), deadline_of(request));
   return Taken::yes;
 }
 
@@ -119,68 +124,101 @@ void PinnedSession::pipe(const Request& request) {
 
 /// The request that waits for a connection.
 struct PinnedSession::Waiting {
-  std::string bytes;
+  StoredRequest request;
   SlotHandle slot;
   TimePoint deadline;
-  CommandClass command_class;
-  bool is_wait;
-  bool stream;
+  /// When a blocking command's own time is over; nothing: it has no end, or is none.
+  std::optional<TimePoint> own_end;
 };
 
 void PinnedSession::acquire(Request& request) {
-  auto waiting = std::make_shared<Waiting>();
-  std::string scratch;
-  waiting->bytes = request.wire(scratch);
-  waiting->command_class = class_of(request);
-  waiting->is_wait = is_wait(request);
-  waiting->stream = starts_stream(request);
+  const TimePoint now = upstream_.loop().now();
+  waiting_ = std::make_shared<Waiting>(
+      Waiting{StoredRequest(request), client_.open_slot(request), deadline_of(request), {}});
   // Waiting for a connection is part of a blocking command's own time.
-  waiting->deadline = deadline_of(request);
-  waiting->slot = client_.open_slot(request);
+  const auto own_time = is_wait(request) ? std::nullopt : blocking_time(request);
+  if (own_time && *own_time > Duration::zero()) waiting_->own_end = now + *own_time;
+  if (is_blocking(request)) parts_.blocked[client_.id()] = this;
   client_.set_route(&upstream_.pinned());
   client_.pause();
   const TimePoint patience =
-      std::min(waiting->deadline, request.arrived + upstream_.settings().timeout.total);
+      std::min(waiting_->deadline, request.arrived + upstream_.settings().timeout.total);
   upstream_.pinned().acquire({.context = client_.context(),
-                              .deadline = patience,
+                              .deadline = waiting_->own_end.value_or(patience),
+                              .patient = waiting_->own_end.has_value(),
                               .for_life = stay_ == Stay::for_life,
                               .cancelled = weak_from_this()},
-                             [this, waiting](PinnedPool::Acquired got) {
-                               const auto self = shared_from_this();
-                               if (got.lease == nullptr) {
-                                 client_.set_own_handler(nullptr);
-                                 if (got.error.empty()) {
-                                   waiting->slot.fail(got.failure);
-                                 } else {
-                                   waiting->slot.complete(got.error);
-                                 }
-                                 client_.resume();
-                                 return;
-                               }
-                               lease_ = std::move(got.lease);
-                               lease_->set_holder(this);
-                               if (waiting->stream) {
-                                 // Its acknowledgements, however many, come through the pipe.
-                                 is_pipe_ = true;
-                                 client_.set_piped();
-                                 lease_->lane().become_pipe(*new PipeEnd(client_));
-                                 lease_->lane().pipe(waiting->bytes, waiting->deadline);
-                                 waiting->slot.complete(std::string_view());
-                               } else {
-                                 submit(waiting->bytes, std::move(waiting->slot), waiting->deadline,
-                                        waiting->command_class, waiting->is_wait);
-                               }
-                               client_.resume();
-                             });
+                             [this](PinnedPool::Acquired got) { on_acquired(std::move(got)); });
 }
 
-void PinnedSession::submit(std::string_view bytes, SlotHandle slot, TimePoint deadline,
-                           CommandClass command_class, bool is_wait) {
+void PinnedSession::on_acquired(PinnedPool::Acquired got) {
+  const auto self = shared_from_this();
+  if (got.lease == nullptr && got.error.empty()) {
+    const bool own_time_over = waiting_->own_end && got.failure == Failure::full_pinned;
+    if (own_time_over) {
+      unblock(false);
+    } else {
+      const auto waiting = stop_waiting();
+      waiting->slot.fail(got.failure);
+    }
+    return;
+  }
+  if (got.lease == nullptr) {
+    stop_waiting()->slot.complete(got.error);
+    return;
+  }
+  lease_ = std::move(got.lease);
+  lease_->set_holder(this);
+  const auto waiting = std::move(waiting_);
+  const Request request = waiting->request.view();
+  if (starts_stream(request)) {
+    // Its acknowledgements, however many, come through the pipe.
+    is_pipe_ = true;
+    client_.set_piped();
+    lease_->lane().become_pipe(*new PipeEnd(client_));
+    lease_->lane().pipe(request.raw, waiting->deadline);
+    waiting->slot.complete(std::string_view());
+  } else {
+    std::string bytes(request.raw);
+    const TimePoint now = upstream_.loop().now();
+    if (waiting->own_end && now > request.arrived) {
+      const bool whole_seconds = std::atoi(std::string(upstream_.server_version()).c_str()) < 6;
+      bytes = with_blocking_time(
+          request, std::max<Duration>(*waiting->own_end - now, std::chrono::milliseconds(1)),
+          whole_seconds);
+    }
+    submit(request, bytes, std::move(waiting->slot), waiting->deadline);
+  }
+  client_.resume();
+}
+
+/// Ends the wait for a connection, and with it the session; the request is to be answered.
+std::shared_ptr<PinnedSession::Waiting> PinnedSession::stop_waiting() {
+  const auto self = shared_from_this();
+  auto waiting = std::move(waiting_);
+  client_.resume();
+  client_.set_own_handler(nullptr);
+  return waiting;
+}
+
+void PinnedSession::unblock(bool error) {
+  std::string reply;
+  protocol::ReplyWriter writer(reply, client_.context().resp);
+  if (error) {
+    writer.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  } else {
+    writer.null_array();
+  }
+  stop_waiting()->slot.complete(reply);
+}
+
+void PinnedSession::submit(const Request& request, std::string_view bytes, SlotHandle slot,
+                           TimePoint deadline) {
   Submission submission{.bytes = bytes,
                         .slot = SlotHandle(*new Tap(weak_from_this(), std::move(slot)), 0),
                         .deadline = deadline,
-                        .command_class = command_class};
-  if (!is_wait) {
+                        .command_class = class_of(request)};
+  if (!is_wait(request)) {
     lease_->lane().submit(std::move(submission));
     return;
   }

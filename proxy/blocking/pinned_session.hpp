@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "proxy/blocking/blocked_clients.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/upstream/upstream.hpp"
 
@@ -21,12 +22,24 @@ class PinnedSession final : public Handler,
     for_life,
   };
 
-  PinnedSession(Upstream& upstream, Handler& refuse, Client& client, Stay stay);
+  /// What sessions share.
+  struct Parts {
+    Upstream& upstream;
+    Handler& refuse;  ///< Has the commands that are refused on any connection.
+    BlockedClients& blocked;
+  };
+  PinnedSession(const Parts& parts, Client& client, Stay stay);
   ~PinnedSession() override;
 
   Taken handle(Client& client, Request& request) override;
   void on_lease_lost(const LaneEnd& end) override;
   void on_lease_push(std::string_view frame) override;
+
+  /// Of the connection the client is blocked on, as Redis knows it; 0: it waits for one.
+  std::uint64_t upstream_id() const { return lease_ != nullptr ? lease_->lane().client_id() : 0; }
+  /// CLIENT UNBLOCK, while the client waits for a connection. `error`: with an error, else as if
+  /// its time were over.
+  void unblock(bool error);
 
  private:
   class Tap;
@@ -34,17 +47,19 @@ class PinnedSession final : public Handler,
   struct Waiting;
 
   void acquire(Request& request);
-  void submit(std::string_view bytes, SlotHandle slot, TimePoint deadline,
-              CommandClass command_class, bool is_wait);
+  void on_acquired(PinnedPool::Acquired got);
+  std::shared_ptr<Waiting> stop_waiting();
+  void submit(const Request& request, std::string_view bytes, SlotHandle slot, TimePoint deadline);
   void pipe(const Request& request);
   TimePoint deadline_of(const Request& request) const;
   void on_answered(bool in_time);
 
+  const Parts& parts_;
   Upstream& upstream_;
-  Handler& refuse_;
   Client& client_;  ///< Owns this session.
   const Stay stay_;
   std::unique_ptr<Lease> lease_;
+  std::shared_ptr<Waiting> waiting_;
   bool is_pipe_ = false;
   bool may_be_quiet_ = false;  ///< Requests through the pipe may bring no reply.
 };

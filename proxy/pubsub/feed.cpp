@@ -180,6 +180,9 @@ void Feed::on_subscriber_frame(std::string_view bytes) {
     case PubSubFrame::Type::message:
       hand_out(frame, bytes);
       return;
+    case PubSubFrame::Type::invalidation:
+      invalidate(bytes);
+      return;
     case PubSubFrame::Type::other:
       return;
     case PubSubFrame::Type::subscribed:
@@ -243,6 +246,16 @@ void Feed::hand_out(const PubSubFrame& frame, std::string_view bytes) {
   if (std::erase(topic->members, nullptr) > 0) {
     topics_.settle(*topic);
     flush();
+  }
+}
+
+/// Everybody who listens to invalidations gets those of all: one too many does no harm.
+void Feed::invalidate(std::string_view push) {
+  const Topic* topic = topics_.find(TopicKind::channel, kInvalidations);
+  if (topic == nullptr) return;
+  for (Subscriber* member : topic->members) {
+    const bool resp3 = member->client().context().resp == RespVersion::resp3;
+    member->client().push(resp3 ? std::string(push) : invalidation_message(push));
   }
 }
 

@@ -60,6 +60,7 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   void fail_all(std::string_view error, Failure failure, const Topic* of);
   void on_deadline();
   void hand_out(const PubSubFrame& frame, std::string_view bytes);
+  void invalidate(std::string_view push);
   void refuse_members(Topic& topic);
   void tell_of_gap();
 

@@ -25,6 +25,9 @@ PubSubFrame read_frame(std::string_view frame) {
   if (!frame.starts_with('>') && !frame.starts_with('*')) return {};
   std::string_view rest = frame.substr(std::min(frame.find('\n'), frame.size() - 1) + 1);
   const auto word = take_bulk(rest);
+  if (word == "invalidate") {
+    return {PubSubFrame::Type::invalidation, TopicKind::channel, kInvalidations};
+  }
   const auto topic = take_bulk(rest);
   if (!word || !topic) return {};
   for (std::size_t i = 0; i < kTopicKinds; ++i) {
@@ -48,6 +51,22 @@ void write_acknowledgement(std::string& out, protocol::RespVersion resp, std::st
     writer.null();
   }
   writer.integer(static_cast<std::int64_t>(count));
+}
+
+std::string invalidation_message(std::string_view push) {
+  std::string_view keys = push.substr(push.find('\n') + 1);
+  take_bulk(keys);
+  std::string out;
+  protocol::ReplyWriter writer(out, protocol::RespVersion::resp2);
+  writer.array(3);
+  writer.bulk(kTopicWords[0].message);
+  writer.bulk(kInvalidations);
+  if (keys.starts_with('_')) {
+    writer.null_array();  // Of everything.
+  } else {
+    out += keys;
+  }
+  return out;
 }
 
 void write_message(std::string& out, protocol::RespVersion resp, std::string_view channel,

@@ -17,6 +17,7 @@ struct PubSubFrame {
     subscribed,
     unsubscribed,
     error,
+    invalidation,  ///< Of CLIENT TRACKING, redirected to this connection.
     other,
   };
   Type type = Type::other;
@@ -31,6 +32,12 @@ PubSubFrame read_frame(std::string_view frame);
 /// of subscriptions left.
 void write_acknowledgement(std::string& out, protocol::RespVersion resp, std::string_view word,
                            std::optional<std::string_view> topic, std::size_t count);
+
+/// Where RESP2 clients hear of invalidations redirected to them.
+inline constexpr std::string_view kInvalidations = "__redis__:invalidate";
+
+/// An invalidation push as a RESP2 client gets it: a message whose payload is the list of keys.
+std::string invalidation_message(std::string_view push);
 
 /// Appends a message of hawser's own on a channel.
 void write_message(std::string& out, protocol::RespVersion resp, std::string_view channel,

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <string>
+#include <vector>
 
 namespace hawser {
 
@@ -42,6 +43,19 @@ std::optional<Duration> parse(std::string_view text, Unit unit) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }
 
+/// Where the time-out of a blocking request stands.
+struct Place {
+  std::size_t argument;
+  Unit unit;
+};
+
+Place place_of(const Request& request) {
+  if (is_stream_read(request)) return {block_value(request), Unit::milliseconds};
+  const std::string_view name = request.command->name;
+  if (name == "blmpop" || name == "bzmpop") return {1, Unit::seconds};
+  return {request.argc() - 1, is_wait(request) ? Unit::milliseconds : Unit::seconds};
+}
+
 }  // namespace
 
 bool is_blocking(const Request& request) {
@@ -57,11 +71,27 @@ bool is_wait(const Request& request) {
 
 std::optional<Duration> blocking_time(const Request& request) {
   if (!is_blocking(request) || request.argc() < 3) return std::nullopt;
-  if (is_stream_read(request)) return parse(request.arg(block_value(request)), Unit::milliseconds);
-  const std::string_view name = request.command->name;
-  if (name == "blmpop" || name == "bzmpop") return parse(request.arg(1), Unit::seconds);
-  return parse(request.arg(request.argc() - 1),
-               is_wait(request) ? Unit::milliseconds : Unit::seconds);
+  const Place place = place_of(request);
+  return parse(request.arg(place.argument), place.unit);
+}
+
+std::string with_blocking_time(const Request& request, Duration left, bool whole_seconds) {
+  const Place place = place_of(request);
+  // Rounded up: zero would be for ever.
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  std::string time = std::to_string(ms);
+  if (place.unit == Unit::seconds && whole_seconds) {
+    time = std::to_string((ms + 999) / 1000);
+  } else if (place.unit == Unit::seconds) {
+    const std::string fraction = std::to_string(1000 + ms % 1000).substr(1);
+    time = std::to_string(ms / 1000) + "." + fraction;
+  }
+  std::vector<std::string_view> words;
+  for (std::size_t i = 0; i < request.argc(); ++i) words.push_back(request.arg(i));
+  words[place.argument] = time;
+  std::string bytes;
+  protocol::append_command(bytes, words);
+  return bytes;
 }
 
 std::optional<TimePoint> blocking_deadline(const Request& request, TimePoint now, Duration grace) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "proxy/traffic/request.hpp"
 
@@ -22,6 +23,10 @@ std::optional<Duration> blocking_time(const Request& request);
 /// When a blocking request sent at `now` has to be answered: its own time-out and `grace`, never
 /// for time-out 0. Nothing where blocking_time() gives nothing.
 std::optional<TimePoint> blocking_deadline(const Request& request, TimePoint now, Duration grace);
+
+/// The same request with another time-out, for what is left of it after some waiting.
+/// `whole_seconds`: the server takes no fractions. REQUIRES: blocking_time() gives something.
+std::string with_blocking_time(const Request& request, Duration left, bool whole_seconds);
 
 /// Whether it is WAIT or WAITAOF, which ask about the writes of their own connection.
 bool is_wait(const Request& request);

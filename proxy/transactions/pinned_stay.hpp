@@ -6,8 +6,8 @@
 #include <string>
 
 #include "proxy/traffic/handler.hpp"
+#include "proxy/traffic/stored_request.hpp"
 #include "proxy/transactions/stay_state.hpp"
-#include "proxy/transactions/stored_request.hpp"
 #include "proxy/upstream/upstream.hpp"
 
 namespace hawser {

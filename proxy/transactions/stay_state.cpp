@@ -41,7 +41,8 @@ Action action_of(const Request& request) {
   if (name == "client|tracking" || name == "client|trackinginfo" || name == "client|getredir") {
     return Action::tracking;
   }
-  if (row->treatment == protocol::Treatment::local || name.ends_with("subscribe")) {
+  if (row->treatment == protocol::Treatment::local || name == "client|unblock" ||
+      name.ends_with("subscribe")) {
     return Action::stand_in;
   }
   return Action::none;

@@ -39,7 +39,7 @@ class Control::Conversation final : public SocketOwner,
         done_(std::move(done)),
         timer_(control.parts_.loop,
                [this] {
-                 finish({ControlAnswer::Kind::unreachable, "ETIMEDOUT"});
+                 finish({ControlAnswer::Kind::unreachable, 0, "ETIMEDOUT"});
                }),
         reader_(redisReaderCreate()) {
     timer_.set(deadline);
@@ -67,7 +67,7 @@ class Control::Conversation final : public SocketOwner,
     Loop& loop = control_.parts_.loop;
     const IoResult result = socket_->receive(loop.scratch(), Loop::kScratchBytes);
     if (result.status == IoResult::Status::ended || result.status == IoResult::Status::failed) {
-      finish({ControlAnswer::Kind::unreachable,
+      finish({ControlAnswer::Kind::unreachable, 0,
               result.error != 0 ? errno_name(result.error) : "closed by the upstream"});
       return;
     }
@@ -75,7 +75,7 @@ class Control::Conversation final : public SocketOwner,
     while (true) {
       void* decoded = nullptr;
       if (redisReaderGetReply(reader_.get(), &decoded) != REDIS_OK) {
-        finish({ControlAnswer::Kind::unreachable, "malformed reply"});
+        finish({ControlAnswer::Kind::unreachable, 0, "malformed reply"});
         return;
       }
       if (decoded == nullptr) break;
@@ -83,7 +83,7 @@ class Control::Conversation final : public SocketOwner,
       if (--replies_ > 0) continue;  // Had it mattered, the last one says so too.
       finish({reply->type == REDIS_REPLY_ERROR ? ControlAnswer::Kind::error
                                                : ControlAnswer::Kind::reply,
-              reply->str != nullptr ? std::string(reply->str, reply->len) : ""});
+              reply->integer, reply->str != nullptr ? std::string(reply->str, reply->len) : ""});
       return;
     }
     socket_->wait_readable(shared_from_this());
@@ -94,7 +94,7 @@ class Control::Conversation final : public SocketOwner,
  private:
   void on_connected(ConnectResult result) {
     if (result.descriptor < 0) {
-      finish({ControlAnswer::Kind::unreachable, std::move(result.error)});
+      finish({ControlAnswer::Kind::unreachable, 0, std::move(result.error)});
       return;
     }
     socket_ = std::make_unique<StreamSocket>(control_.parts_.loop, result.descriptor);
@@ -106,7 +106,7 @@ class Control::Conversation final : public SocketOwner,
   void write() {
     const IoResult result = socket_->send(request_.data(), request_.size());
     if (result.status == IoResult::Status::failed) {
-      finish({ControlAnswer::Kind::unreachable, errno_name(result.error)});
+      finish({ControlAnswer::Kind::unreachable, 0, errno_name(result.error)});
       return;
     }
     request_.erase(0, result.bytes);

@@ -16,7 +16,8 @@ namespace hawser {
 struct ControlAnswer {
   enum class Kind : std::uint8_t { reply, error, unreachable };
   Kind kind;
-  std::string text;  ///< The reply's or the error's text; for unreachable why, symbolic.
+  std::int64_t number = 0;  ///< The reply, if it is an integer.
+  std::string text;         ///< The reply's or the error's text; for unreachable why, symbolic.
 };
 
 /// One question: commands for a connection of its own, in one write.

@@ -60,7 +60,7 @@ PinnedPool::Member* PinnedPool::find(const Lane& lane) {
 
 void PinnedPool::acquire(Order order, std::function<void(Acquired)> done) {
   const TimePoint now = parts_.loop.now();
-  order.deadline = std::min(order.deadline, now + parts_.settings.pinned.wait);
+  if (!order.patient) order.deadline = std::min(order.deadline, now + parts_.settings.pinned.wait);
   waiters_.push_back({std::move(order), now, std::move(done)});
   serve();
   set_timer();

@@ -60,7 +60,8 @@ class PinnedPool final : public LaneOwner {
   /// Who wants a connection, and how.
   struct Order {
     Context context;
-    TimePoint deadline;             ///< pinned.wait may be over earlier.
+    TimePoint deadline;  ///< Unless `patient`, pinned.wait may be over earlier.
+    bool patient = false;
     bool for_life = false;          ///< Kept until the client leaves: counts apart.
     std::weak_ptr<void> cancelled;  ///< Once expired, nobody is called.
   };

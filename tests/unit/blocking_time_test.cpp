@@ -7,26 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "built_request.hpp"
+
 namespace hawser {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A request as the dispatcher hands it on.
-struct Built {
-  explicit Built(std::initializer_list<std::string_view> words) {
-    for (const std::string_view word : words) {
-      spans.push_back({bytes.size(), word.size()});
-      bytes += word;
-    }
-    request.base = bytes.data();
-    request.args = spans;
-    request.command = protocol::find_command(request.arg(0));
-  }
-  std::string bytes;
-  std::vector<protocol::ArgSpan> spans;
-  Request request;
-};
 
 std::optional<Duration> time_of(std::initializer_list<std::string_view> words) {
   const Built built(words);
@@ -96,6 +82,26 @@ TEST(BlockingDeadline, ZeroMeansNeverAndAGraceIsAdded) {
   EXPECT_EQ(blocking_deadline(Built({"BLPOP", "a", "0"}).request, now, 500ms), TimePoint::max());
   EXPECT_EQ(blocking_deadline(Built({"BLPOP", "a", "2"}).request, now, 500ms), now + 2500ms);
   EXPECT_EQ(blocking_deadline(Built({"GET", "a"}).request, now, 500ms), std::nullopt);
+}
+
+TEST(BlockingTime, IsReplacedWhereItStands) {
+  EXPECT_TRUE(with_blocking_time(Built({"BLPOP", "a", "5"}).request, 1250ms, false)
+                  .ends_with("$1\r\na\r\n$5\r\n1.250\r\n"));
+  EXPECT_TRUE(with_blocking_time(Built({"BLPOP", "a", "5"}).request, 1250ms, true)
+                  .ends_with("$1\r\na\r\n$1\r\n2\r\n"));
+  EXPECT_TRUE(with_blocking_time(Built({"BLMPOP", "5", "1", "a", "LEFT"}).request, 30ms, false)
+                  .starts_with("*5\r\n$6\r\nBLMPOP\r\n$5\r\n0.030\r\n"));
+  EXPECT_NE(
+      with_blocking_time(Built({"XREAD", "BLOCK", "500", "STREAMS", "a", "0"}).request, 30ms, false)
+          .find("$5\r\nBLOCK\r\n$2\r\n30\r\n"),
+      std::string::npos);
+}
+
+TEST(BlockingTime, IsNeverRoundedToForEver) {
+  EXPECT_TRUE(
+      with_blocking_time(Built({"BLPOP", "a", "5"}).request, 1us, false).ends_with("0.001\r\n"));
+  EXPECT_TRUE(
+      with_blocking_time(Built({"BLPOP", "a", "5"}).request, 1us, true).ends_with("$1\r\n1\r\n"));
 }
 
 }  // namespace

@@ -89,5 +89,41 @@ TEST(ByteChain, DescribesNoMorePiecesThanAskedFor) {
   EXPECT_EQ(chain.describe(pieces.data(), 5, chain.size()), 0);
 }
 
+TEST(ByteChain, SharedBytesAreNotCopiedAndLiveAsLongAsTheyAreNeeded) {
+  BlockPool pool;
+  {
+    ByteChain first(pool), second(pool);
+    std::shared_ptr<Block> source(pool.take());
+    source->append("onetwothree");
+    const std::string_view all = source->view();
+    first.append(source, all.substr(0, 3));
+    first.append(source, all.substr(3, 3));
+    second.append(source, all.substr(6));
+    second.append("!");
+    std::array<iovec, 4> pieces;
+    ASSERT_EQ(first.describe(pieces.data(), 4), 1);  // They follow each other.
+    EXPECT_EQ(pieces[0].iov_base, all.data());
+    source.reset();
+    EXPECT_EQ(pool.bytes_in_use(), 2 * BlockPool::kOrdinary);
+    EXPECT_EQ(read(first), "onetwo");
+    EXPECT_EQ(read(second), "three!");
+    first.consume(4);
+    EXPECT_EQ(read(first), "wo");
+  }
+  EXPECT_EQ(pool.bytes_in_use(), 0U);
+}
+
+TEST(ByteChain, SplicedChainIsEmptyAfterwards) {
+  BlockPool pool;
+  ByteChain first(pool), second(pool);
+  first.append("a");
+  second.append("b");
+  first.splice(second);
+  EXPECT_TRUE(second.empty());
+  EXPECT_EQ(read(first), "ab");
+  first.splice(second);
+  EXPECT_EQ(first.size(), 2U);
+}
+
 }  // namespace
 }  // namespace hawser

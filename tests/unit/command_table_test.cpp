@@ -117,9 +117,9 @@ TEST(CommandTable, Treatments) {
          {"echo", "quit", "reset", "client", "client|setname", "client|getname", "client|setinfo",
           "client|id", "client|info", "client|list", "client|reply", "client|no-evict",
           "client|no-touch", "client|trackinginfo", "client|getredir"});
-  expect(Treatment::intercepted, {"auth", "hello", "select", "info", "ping"});
-  expect(Treatment::refused, {"shutdown", "sync", "psync", "replconf", "client|kill",
-                              "client|unblock", "post", "host:"});
+  expect(Treatment::intercepted, {"auth", "hello", "select", "info", "ping", "client|unblock"});
+  expect(Treatment::refused,
+         {"shutdown", "sync", "psync", "replconf", "client|kill", "post", "host:"});
 }
 
 TEST(CommandTable, NothingThatChangesItsConnectionIsShared) {

@@ -93,12 +93,26 @@ TEST_F(DispatcherTest, RoutesGoBeforeTreatments) {
   EXPECT_EQ(handler_of({"SCRIPT", "EXISTS", "a"}), "forward");
 }
 
-TEST_F(DispatcherTest, ClientsOwnHandlerTakesAllButTheRefused) {
+TEST_F(DispatcherTest, ClientsOwnHandlerTakesEverything) {
   client_.set_own_handler(std::make_shared<Named>("own", seen_));
   EXPECT_EQ(handler_of({"GET", "a"}), "own");
   EXPECT_EQ(handler_of({"ECHO", "a"}), "own");
   EXPECT_EQ(handler_of({"NOSUCH"}), "own");
-  EXPECT_EQ(handler_of({"SHUTDOWN"}), "refuse");
+  EXPECT_EQ(handler_of({"SHUTDOWN"}), "own");
+}
+
+namespace {
+struct SubscribedToOne final : Subscriptions {
+  Counts counts() const override { return {.channels = 1}; }
+};
+}  // namespace
+
+TEST_F(DispatcherTest, SubscribedResp2ClientMayDoLittle) {
+  client_.set_subscriptions(std::make_shared<SubscribedToOne>());
+  client_.set_own_handler(std::make_shared<Named>("own", seen_));
+  EXPECT_EQ(handler_of({"GET", "a"}), "subscribed");
+  client_.set_context({.resp = RespVersion::resp3});
+  EXPECT_EQ(handler_of({"GET", "a"}), "own");
 }
 
 TEST_F(DispatcherTest, RefusedCommandIsRefusedWithAnyNumberOfArguments) {

@@ -19,14 +19,17 @@ HandshakePlan plan() {
   return out;
 }
 
+constexpr std::string_view kServer = "$22\r\n# Server\r\nrun_id:abc1\r\n\r\n";
+
 /// Answers everything behind HELLO; returns the last step.
-Step finish(Handshake& handshake, std::string_view id = ":42\r\n") {
+Step finish(Handshake& handshake, std::string_view id = ":42\r\n",
+            std::string_view server = kServer) {
   for (const std::string_view reply :
        {std::string_view("+OK\r\n"), std::string_view("-ERR x\r\n"), std::string_view("-ERR x\r\n"),
-        std::string_view("+OK\r\n")}) {
+        std::string_view("+OK\r\n"), id}) {
     EXPECT_EQ(handshake.on_reply(reply), Step::more);
   }
-  return handshake.on_reply(id);
+  return handshake.on_reply(server);
 }
 
 TEST(Handshake, LearnsVersionAndIdAndSurvivesMissingSetinfo) {
@@ -36,6 +39,7 @@ TEST(Handshake, LearnsVersionAndIdAndSurvivesMissingSetinfo) {
   EXPECT_EQ(finish(handshake), Step::done);
   EXPECT_EQ(handshake.result().server_version, "7.0.15");
   EXPECT_EQ(handshake.result().client_id, 42U);
+  EXPECT_EQ(handshake.result().run_id, "abc1");
 }
 
 TEST(Handshake, LogsInWithTheUserAndChoosesProtocolAndDatabase) {
@@ -67,14 +71,34 @@ TEST(Handshake, RefusedDatabaseIsToldApart) {
 
 TEST(Handshake, PredecessorsAreKilledBeforeItIsDone) {
   HandshakePlan wanted = plan();
-  wanted.predecessors = {17, 18};
+  wanted.predecessors = {{17, "abc1"}, {18, "abc1"}};
   Handshake handshake(wanted);
-  EXPECT_NE(handshake.bytes().find("KILL\r\n$2\r\nID\r\n$2\r\n17"), std::string::npos);
   EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
-  EXPECT_EQ(finish(handshake), Step::more);
+  EXPECT_EQ(finish(handshake), Step::write);
+  EXPECT_NE(handshake.bytes().find("KILL\r\n$2\r\nID\r\n$2\r\n17"), std::string::npos);
+  EXPECT_TRUE(handshake.bytes().starts_with("*4\r\n$6\r\nCLIENT"));
   EXPECT_EQ(handshake.on_reply(":1\r\n"), Step::more);
   EXPECT_EQ(handshake.on_reply("-NOPERM no\r\n"), Step::done);
   EXPECT_FALSE(handshake.result().predecessors_killed);
+}
+
+TEST(Handshake, IdsOfAnotherRunOfTheServerAreStrangers) {
+  HandshakePlan wanted = plan();
+  wanted.predecessors = {{17, "old1"}};
+  Handshake handshake(wanted);
+  EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
+  EXPECT_EQ(finish(handshake), Step::done);
+}
+
+TEST(Handshake, UnknownRunIsTakenForTheSame) {
+  for (const bool lost_is_known : {false, true}) {
+    HandshakePlan wanted = plan();
+    wanted.predecessors = {{17, lost_is_known ? "old1" : ""}};
+    Handshake handshake(wanted);
+    EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
+    EXPECT_EQ(finish(handshake, ":42\r\n", lost_is_known ? "-NOPERM no\r\n" : kServer),
+              Step::write);
+  }
 }
 
 TEST(Handshake, ServerWithoutHelloIsAskedAgainWithAuth) {
@@ -83,8 +107,8 @@ TEST(Handshake, ServerWithoutHelloIsAskedAgainWithAuth) {
   Handshake handshake(wanted);
   EXPECT_EQ(handshake.on_reply("-ERR unknown command `HELLO`\r\n"), Step::write);
   EXPECT_TRUE(handshake.bytes().starts_with("*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n"));
-  // The rest of the first flight is answered too: five errors that mean nothing.
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(handshake.on_reply("-NOAUTH\r\n"), Step::more);
+  // The rest of the first flight is answered too: six errors that mean nothing.
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(handshake.on_reply("-NOAUTH\r\n"), Step::more);
   EXPECT_EQ(handshake.on_reply("+OK\r\n"), Step::more);
   EXPECT_EQ(finish(handshake, "-ERR unknown\r\n"), Step::done);
   EXPECT_EQ(handshake.result().server_version, "");
@@ -108,10 +132,10 @@ TEST(Handshake, UserWithoutTheRightToKnowItsIdCanStillBeServed) {
 TEST(Handshake, PredecessorThatIsGoneAlreadyCountsAsKilled) {
   for (const std::string_view reply : {":0\r\n", ":1\r\n", "-ERR No such client\r\n"}) {
     HandshakePlan wanted = plan();
-    wanted.predecessors = {17};
+    wanted.predecessors = {{17, "abc1"}};
     Handshake handshake(wanted);
     EXPECT_EQ(handshake.on_reply(kHello2), Step::more);
-    EXPECT_EQ(finish(handshake), Step::more);
+    EXPECT_EQ(finish(handshake), Step::write);
     EXPECT_EQ(handshake.on_reply(reply), Step::done);
     EXPECT_TRUE(handshake.result().predecessors_killed) << reply;
   }
@@ -137,7 +161,7 @@ TEST(Handshake, OldServerRefusingThePasswordOrTheDatabaseIsToldApart) {
     Handshake handshake(wanted);
     EXPECT_EQ(handshake.on_reply("-ERR unknown command `HELLO`\r\n"), Step::write);
     EXPECT_TRUE(handshake.bytes().starts_with("*3\r\n$4\r\nAUTH\r\n$5\r\nalice\r\n$2\r\npw\r\n"));
-    for (int i = 0; i < 6; ++i) EXPECT_EQ(handshake.on_reply("-NOAUTH\r\n"), Step::more);
+    for (int i = 0; i < 7; ++i) EXPECT_EQ(handshake.on_reply("-NOAUTH\r\n"), Step::more);
     if (at_select) {
       EXPECT_EQ(handshake.on_reply("+OK\r\n"), Step::more);
     }
@@ -146,11 +170,13 @@ TEST(Handshake, OldServerRefusingThePasswordOrTheDatabaseIsToldApart) {
   }
 }
 
-TEST(Handshake, OldServersSecondFlightKillsPredecessorsToo) {
+TEST(Handshake, OldServersPredecessorsAreKilledToo) {
   HandshakePlan wanted = plan();
-  wanted.predecessors = {17};
+  wanted.predecessors = {{17, ""}};
   Handshake handshake(wanted);
   EXPECT_EQ(handshake.on_reply("-ERR unknown command `HELLO`\r\n"), Step::write);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(handshake.on_reply("+OK\r\n"), Step::more);
+  EXPECT_EQ(finish(handshake), Step::write);
   EXPECT_NE(handshake.bytes().find("KILL\r\n$2\r\nID\r\n$2\r\n17"), std::string::npos);
 }
 

@@ -270,6 +270,16 @@ TEST_F(ReplyQueueTest, PushedBytesGoBehindWhatIsReleasedAndAnswerNothing) {
   EXPECT_EQ(written(), "+1\r\n>1\r\n+x\r\n+2\r\n");
 }
 
+TEST_F(ReplyQueueTest, PushedBytesNeverComeIntoTheMiddleOfAReply) {
+  SlotHandle first = open(), second = open();
+  first.stream("$6\r\nabc", false);
+  queue_->push(">1\r\n+x\r\n");
+  second.complete("+2\r\n");
+  EXPECT_EQ(written(), "$6\r\nabc");
+  first.stream("def\r\n", true);
+  EXPECT_EQ(written(), "def\r\n>1\r\n+x\r\n+2\r\n");
+}
+
 TEST_F(ReplyQueueTest, ErrorsOfTheUpstreamAreCountedAndPassedOnAsTheyAre) {
   open().complete("-WRONGTYPE x\r\n");
   open().complete("+OK\r\n");

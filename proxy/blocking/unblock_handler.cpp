@@ -1,0 +1,59 @@
+#include "proxy/blocking/unblock_handler.hpp"
+
+#include "proxy/blocking/pinned_session.hpp"
+#include "proxy/traffic/words.hpp"
+
+namespace hawser {
+
+Taken UnblockHandler::handle(Client& client, Request& request) {
+  SlotHandle slot = client.open_slot(request);
+  const bool with_reason = request.argc() == 4;
+  const bool error = with_reason && is_word(request.arg(3), "error");
+  if (request.argc() > 4) {
+    slot.complete("-ERR syntax error\r\n");
+    return Taken::yes;
+  }
+  if (with_reason && !error && !is_word(request.arg(3), "timeout")) {
+    slot.complete("-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
+    return Taken::yes;
+  }
+  const std::int64_t id = to_number(request.arg(2));
+  if (std::to_string(id) != request.arg(2)) {
+    slot.complete("-ERR value is not an integer or out of range\r\n");
+    return Taken::yes;
+  }
+  const auto found = blocked_.find(static_cast<std::uint64_t>(id));
+  if (found == blocked_.end()) {
+    slot.complete(":0\r\n");
+    return Taken::yes;
+  }
+  const std::uint64_t upstream_id = found->second->upstream_id();
+  if (upstream_id == 0) {
+    // Redis knows nothing of it yet: it waits for a connection.
+    found->second->unblock(error);
+    slot.complete(":1\r\n");
+    return Taken::yes;
+  }
+  upstream_.control().ask(
+      {.user = client.context().user,
+       .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id),
+                     error ? "ERROR" : "TIMEOUT"}},
+       .overtakes = true},
+      request.arrived + upstream_.settings().timeout.total,
+      [held = std::make_shared<SlotHandle>(std::move(slot))](const ControlAnswer& answer) {
+        switch (answer.kind) {
+          case ControlAnswer::Kind::reply:
+            held->complete(":" + std::to_string(answer.number) + "\r\n");
+            return;
+          case ControlAnswer::Kind::error:
+            held->complete("-" + answer.text + "\r\n");
+            return;
+          case ControlAnswer::Kind::unreachable:
+            held->fail(Failure::down);
+            return;
+        }
+      });
+  return Taken::yes;
+}
+
+}  // namespace hawser

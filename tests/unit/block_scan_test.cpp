@@ -1,0 +1,69 @@
+#include "proxy/transactions/block_scan.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "pieces.hpp"
+#include "protocol/request_parser.hpp"
+
+namespace hawser {
+namespace {
+
+std::string commands(const std::vector<std::vector<std::string_view>>& all) {
+  std::string bytes;
+  for (const auto& words : all) protocol::append_command(bytes, words);
+  return bytes;
+}
+
+bool can_be_shared(const std::string& following, std::size_t most = 1000) {
+  return scan_block(test::ExactBlock(following).view(), {}, most).can_be_shared;
+}
+
+TEST(BlockScan, CompleteBlockOfOrdinaryCommandsIsShared) {
+  const std::string block =
+      commands({{"SET", "a", "1"}, {"GET"}, {"ping"}, {"EXEC"}, {"GET", "b"}});
+  EXPECT_TRUE(can_be_shared(block));
+  EXPECT_EQ(scan_block(block, {}, 1000).requests, 4U);
+  EXPECT_TRUE(can_be_shared(commands({{"DISCARD"}})));
+  EXPECT_TRUE(can_be_shared("SET a 1\r\n\r\nEXEC\r\n"));
+}
+
+TEST(BlockScan, NoPartOfABlockIsShared) {
+  const std::string block = commands({{"SET", "a", "1"}, {"EXEC"}});
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    EXPECT_FALSE(can_be_shared(block.substr(0, i))) << i;
+  }
+}
+
+TEST(BlockScan, AnythingThatNeedsAConnectionKeepsItFromBeingShared) {
+  for (const std::vector<std::string_view>& words :
+       std::vector<std::vector<std::string_view>>{{"WATCH", "a"},
+                                                  {"MULTI"},
+                                                  {"BLPOP", "a", "0"},
+                                                  {"SELECT", "1"},
+                                                  {"HELLO", "3"},
+                                                  {"CLIENT", "GETNAME"},
+                                                  {"CLIENT", "NOSUCH"},
+                                                  {"SUBSCRIBE", "a"},
+                                                  {"SHUTDOWN"},
+                                                  {"NOSUCH"},
+                                                  {"EXEC", "x"}}) {
+    EXPECT_FALSE(can_be_shared(commands({{"SET", "a", "1"}, words, {"EXEC"}}))) << words[0];
+  }
+}
+
+TEST(BlockScan, LongBlockIsNotShared) {
+  const std::string value(500, 'v');
+  const std::string block = commands({{"SET", "a", value}, {"SET", "b", value}, {"EXEC"}});
+  EXPECT_TRUE(can_be_shared(block, block.size()));
+  EXPECT_FALSE(can_be_shared(block, block.size() - 1));
+}
+
+TEST(BlockScan, MalformedInputIsLeftToTheParser) {
+  EXPECT_FALSE(can_be_shared("*1\r\n$x\r\n"));
+}
+
+}  // namespace
+}  // namespace hawser

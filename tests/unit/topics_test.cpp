@@ -1,0 +1,116 @@
+#include "proxy/pubsub/topics.hpp"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+namespace hawser {
+namespace {
+
+constexpr TopicKind kChannel = TopicKind::channel;
+
+/// The words of the requests to send, in order; they count as sent.
+std::string sent(Topics& topics) {
+  const std::string bytes = std::exchange(topics.outgoing(), {});
+  std::string words;
+  for (std::size_t at = bytes.find("\r\n$"); at != std::string::npos;
+       at = bytes.find("\r\n$", at + 1)) {
+    const std::size_t word = bytes.find('\n', at + 3) + 1;
+    words += (words.empty() ? "" : " ") + bytes.substr(word, bytes.find('\r', word) - word);
+  }
+  return words;
+}
+
+PubSubFrame ack(PubSubFrame::Type type, std::string_view name, TopicKind kind = kChannel) {
+  return {type, kind, name};
+}
+
+class TopicsTest : public ::testing::Test {
+ protected:
+  Topic& join(std::string_view name, TopicKind kind = kChannel) {
+    Topic& topic = topics_.want(kind, name);
+    ++topic.joining;
+    topics_.settle(topic);
+    return topic;
+  }
+  void leave(Topic& topic) {
+    --topic.joining;
+    topics_.settle(topic);
+  }
+  Topics topics_;
+};
+
+TEST_F(TopicsTest, ATopicIsAskedForOnceHoweverManyWantIt) {
+  topics_.on_open();
+  Topic& topic = join("a");
+  join("a");
+  EXPECT_EQ(sent(topics_), "subscribe a");
+  EXPECT_FALSE(topic.is_confirmed());
+  EXPECT_EQ(topics_.take_acknowledgement(ack(PubSubFrame::Type::subscribed, "a")).topic, &topic);
+  EXPECT_TRUE(topic.is_confirmed());
+  leave(topic);
+  EXPECT_EQ(sent(topics_), "");
+  leave(topic);
+  EXPECT_EQ(sent(topics_), "unsubscribe a");
+  EXPECT_EQ(topics_.size(), 1U);  // Until that is acknowledged.
+  topics_.settle(*topics_.take_acknowledgement(ack(PubSubFrame::Type::unsubscribed, "a")).topic);
+  EXPECT_TRUE(topics_.empty());
+}
+
+TEST_F(TopicsTest, KindsOfOneNameAreTopicsOfTheirOwn) {
+  topics_.on_open();
+  join("a");
+  join("a", TopicKind::pattern);
+  join("a", TopicKind::shard_channel);
+  EXPECT_EQ(sent(topics_), "subscribe a psubscribe a ssubscribe a");
+  EXPECT_EQ(topics_.size(), 3U);
+}
+
+TEST_F(TopicsTest, OneWhoComesWhileTheLastLeavesWaitsForANewAcknowledgement) {
+  topics_.on_open();
+  Topic& topic = join("a");
+  topics_.take_acknowledgement(ack(PubSubFrame::Type::subscribed, "a"));
+  leave(topic);
+  EXPECT_EQ(&join("a"), &topic);
+  EXPECT_EQ(sent(topics_), "subscribe a unsubscribe a subscribe a");
+  topics_.take_acknowledgement(ack(PubSubFrame::Type::unsubscribed, "a"));
+  EXPECT_FALSE(topic.is_confirmed());
+  topics_.take_acknowledgement(ack(PubSubFrame::Type::subscribed, "a"));
+  EXPECT_TRUE(topic.is_confirmed());
+}
+
+TEST_F(TopicsTest, ARefusalBelongsToTheFirstQuestion) {
+  topics_.on_open();
+  Topic& first = join("a");
+  Topic& second = join("b");
+  const auto answer = topics_.take_acknowledgement(ack(PubSubFrame::Type::error, ""));
+  EXPECT_EQ(answer.topic, &first);
+  EXPECT_TRUE(answer.refused);
+  EXPECT_FALSE(first.is_confirmed());
+  topics_.take_acknowledgement(ack(PubSubFrame::Type::subscribed, "b"));
+  EXPECT_TRUE(second.is_confirmed());
+}
+
+TEST_F(TopicsTest, AfterALossAllThatIsWantedIsAskedForAgain) {
+  Topic& topic = join("a");
+  EXPECT_EQ(sent(topics_), "");  // There is no connection yet.
+  topics_.on_open();
+  EXPECT_EQ(sent(topics_), "subscribe a");
+  topics_.take_acknowledgement(ack(PubSubFrame::Type::subscribed, "a"));
+  topics_.on_lost();
+  EXPECT_FALSE(topic.is_confirmed());
+  topics_.on_open();
+  EXPECT_EQ(sent(topics_), "subscribe a");
+  EXPECT_FALSE(topics_.all_answered());
+}
+
+TEST_F(TopicsTest, WhatNobodyAskedForIsIgnored) {
+  topics_.on_open();
+  EXPECT_EQ(topics_.take_acknowledgement(ack(PubSubFrame::Type::unsubscribed, "a")).topic, nullptr);
+  Topic& topic = join("a");
+  EXPECT_EQ(topics_.take_acknowledgement(ack(PubSubFrame::Type::unsubscribed, "a")).topic, nullptr);
+  EXPECT_EQ(topic.unacknowledged, 1U);
+}
+
+}  // namespace
+}  // namespace hawser
