@@ -1,5 +1,6 @@
 #include "proxy/blocking/unblock_handler.hpp"
 
+#include "protocol/reply_writer.hpp"
 #include "proxy/blocking/pinned_session.hpp"
 #include "proxy/traffic/words.hpp"
 
@@ -10,7 +11,11 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
   const bool with_reason = request.argc() == 4;
   const bool error = with_reason && is_word(request.arg(3), "error");
   if (request.argc() > 4) {
-    slot.complete("-ERR syntax error\r\n");
+    std::string reply;
+    protocol::ReplyWriter(reply, client.context().resp)
+        .error("ERR unknown subcommand or wrong number of arguments for '" +
+               std::string(request.arg(1).substr(0, 128)) + "'. Try CLIENT HELP.");
+    slot.complete(reply);
     return Taken::yes;
   }
   if (with_reason && !error && !is_word(request.arg(3), "timeout")) {

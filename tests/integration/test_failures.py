@@ -94,8 +94,7 @@ class Failures(unittest.TestCase):
         self.assertEqual(client("SUBSCRIBE", "channel"), [b"subscribe", b"channel", 1])
         self.redis.freeze()
         began = time.monotonic()
-        client.send("PING")
-        self.assertEqual(client.rest(), b"")  # It is closed.
+        self.assertEqual(client("SUBSCRIBE", "more"), DOWN)
         self.assertLess(time.monotonic() - began, 1.3)
         self.redis.thaw()
 
@@ -110,6 +109,56 @@ class Failures(unittest.TestCase):
         self.assertEqual({str(client.read()) for client in clients}, {DOWN})
         self.redis.thaw()
         self.assertIn("WRONGPASS", str(clients[0]("AUTH", "unknown", "password")))
+
+    def test_a_stream_of_a_frozen_redis_is_not_left_without_an_answer(self):
+        client = self.client()
+        self.assertEqual(client("MONITOR"), "OK")
+        self.redis.freeze()
+        began = time.monotonic()
+        client.send("PING")
+        self.assertNotIn(b"PONG", client.rest())  # It is closed.
+        self.assertLess(time.monotonic() - began, 1.3)
+        self.redis.thaw()
+
+    def test_after_a_restart_nobody_elses_connections_are_killed(self):
+        for _ in range(20):
+            client = self.client()
+            client.send("BLPOP", "none", 0)
+        eventually(lambda: self.hawser.metric("hawser_pinned_in_use") == 20, "blocked")
+        self.redis.kill()
+        self.redis.start()
+        strangers = [self.direct() for _ in range(30)]  # With the ids of those that were lost.
+        time.sleep(1.5)
+        self.assertEqual({s("PING") for s in strangers}, {"PONG"})
+
+    def test_a_user_that_is_gone_holds_nobody_up(self):
+        direct = self.direct()
+        direct("ACL", "SETUSER", "alice", "on", ">pw", "~*", "+@all")
+        client, other = self.client(), self.client()
+        client("AUTH", "alice", "pw")
+        client("SET", "mine", 1)
+        other("SET", "big", "x" * LARGE)
+        self.redis.freeze()
+        other.send("SET", "k", "old" + "x" * LARGE)
+        self.assertIsInstance(client("SET", "mine", 2), ErrorReply)
+        self.assertIsInstance(other.read(), ErrorReply)
+        self.redis.thaw()
+        self.direct()("ACL", "DELUSER", "alice")
+        eventually(lambda: other("SET", "k", "new") == "OK", "goes on", 4)
+        self.assertEqual(client("AUTH", "default", "nopass"), "OK")
+        eventually(lambda: client("SET", "mine", 3) == "OK", "goes on", 4)
+
+    def test_what_arrives_behind_a_held_request_is_answered_too(self):
+        client = self.client()
+        client("SET", "big", "x" * LARGE)
+        self.redis.freeze()
+        self.assertIsInstance(client("SET", "k", "old" + "x" * LARGE), ErrorReply)
+        whole = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
+        client.raw(whole + whole[:10])
+        self.assertEqual(client.read(), DOWN)
+        client.raw(whole[10:])
+        self.assertEqual(client.read(), DOWN)
+        self.redis.thaw()
 
     def after_a_time_out(self, first, second):
         """Redis hangs during `first` and goes on with `second` sent: which of them ran last."""

@@ -52,8 +52,7 @@ class Pinned(HawserCase):
 
     def test_a_refused_command_never_overtakes_what_a_stream_owes(self):
         client = self.client()
-        client.send("SUBSCRIBE", "a")
-        self.assertEqual(client.read(), [b"subscribe", b"a", 1])
+        self.assertEqual(client("MONITOR"), "OK")
         client.send("SHUTDOWN")
         self.assertEqual(client.rest(), b"")
 
@@ -69,37 +68,19 @@ class Pinned(HawserCase):
             other("RPUSH", "jobs", "kept")
             self.assertEqual(other("LPOP", "jobs"), b"kept")
 
-    def test_transactions_and_watch(self):
+    def test_client_unblock_takes_hawsers_ids(self):
         client, other = self.client(), self.client()
-        self.assertEqual(client.pipeline(("MULTI",), ("SET", "m", 1), ("INCR", "m"), ("EXEC",)),
-                         ["OK", "QUEUED", "QUEUED", ["OK", 2]])
-        self.assertEqual(client("WATCH", "m"), "OK")
-        other("SET", "m", 5)
-        self.assertEqual(client.pipeline(("MULTI",), ("SET", "m", 9), ("EXEC",)),
-                         ["OK", "QUEUED", None])
-        self.assertEqual(other("GET", "m"), b"5")
-        self.assertEqual(other("EXEC"), "ERR EXEC without MULTI")
-
-    def test_an_open_multi_queues_nobody_elses_commands(self):
-        client, other = self.client(), self.client()
-        client("MULTI")
-        self.assertEqual(other("SET", "between", 1), "OK")
-        self.assertEqual(client("SET", "mine", 1), "QUEUED")
-        self.assertEqual(other("GET", "between"), b"1")
-        self.assertEqual(client("EXEC"), ["OK"])
-
-    def test_subscribers_get_messages(self):
-        two, three, publisher = self.client(), self.client(), self.client()
-        two.send("SUBSCRIBE", "news", "more")
-        self.assertEqual(two.read(), [b"subscribe", b"news", 1])
-        self.assertEqual(two.read(), [b"subscribe", b"more", 2])
-        three("HELLO", 3)
-        three.send("PSUBSCRIBE", "n*")
-        self.assertEqual(three.read(), Push([b"psubscribe", b"n*", 1]))
-        self.assertEqual(publisher("PUBLISH", "news", "hello"), 2)
-        self.assertEqual(two.read(), [b"message", b"news", b"hello"])
-        self.assertEqual(three.read(), Push([b"pmessage", b"n*", b"news", b"hello"]))
-        self.assertEqual(two("PING"), [b"pong", b""])
+        number = client("CLIENT", "ID")
+        self.assertEqual(other("CLIENT", "UNBLOCK", number), 0)
+        for reason, expected in [((), None), (("TIMEOUT",), None),
+                                 (("ERROR",), "UNBLOCKED client unblocked via CLIENT UNBLOCK")]:
+            client.send("BLPOP", "none", 0)
+            eventually(lambda: b"blocked_clients:1" in self.direct()("INFO", "clients"), "blocked")
+            self.assertEqual(other("CLIENT", "UNBLOCK", number, *reason), 1)
+            self.assertEqual(client.read(), expected)
+        direct = self.direct()
+        for words in [("x",), (1, "x"), (1, "ERROR", "y")]:
+            self.assertEqual(other("CLIENT", "UNBLOCK", *words), direct("CLIENT", "UNBLOCK", *words))
 
     def test_monitor_streams(self):
         client, other = self.client(), self.client()
@@ -127,10 +108,30 @@ class PinnedCap(HawserCase):
         self.assertEqual(third("BLPOP", "none", 0),
                          "PROXYFULL pinned.max reached, command not executed")
         self.assertGreater(time.monotonic() - began, 0.25)
+        began = time.monotonic()
+        self.assertIsNone(third("BLPOP", "none", "0.6"))  # Its own time, beyond pinned.wait.
+        self.assertAlmostEqual(time.monotonic() - began, 0.6, delta=0.4)
+        number = third("CLIENT", "ID")
+        third.send("BLPOP", "none", 3)
+        eventually(lambda: self.hawser.metric("hawser_pinned_waiting") == 1, "in line")
+        self.assertEqual(self.client()("CLIENT", "UNBLOCK", number, "ERROR"), 1)
+        self.assertEqual(third.read(), "UNBLOCKED client unblocked via CLIENT UNBLOCK")
         third.send("BLPOP", "none", "0.1")
         self.client()("RPUSH", "none", "x")
         self.assertEqual(blocked[0].read(), [b"none", b"x"])
         self.assertIsNone(third.read())
+
+    def test_the_time_in_line_is_part_of_a_commands_own(self):
+        blocked = [self.client(), self.client()]
+        for client in blocked:
+            client.send("BLPOP", "line", "0.6")
+        waits = self.client()
+        time.sleep(0.2)
+        began = time.monotonic()
+        self.assertIsNone(waits("BLPOP", "none", "1"))
+        self.assertLess(time.monotonic() - began, 1.4)
+        for client in blocked:
+            self.assertIsNone(client.read())
 
 
 if __name__ == "__main__":
