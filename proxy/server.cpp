@@ -175,9 +175,13 @@ struct Server::Impl final : HealthView {
 HealthView::RedisHealth Server::Impl::redis() const {
   const UpstreamStats& stats = upstream.figures();
   const bool up = stats.up.value() > 0;
+  // These are opened at first need.
+  const auto state_of = [&](LaneRole role) -> std::string_view {
+    return stats.connections[static_cast<std::size_t>(role)].value() > 0 ? "connected" : "idle";
+  };
   return {.main = up ? "connected" : "down",
-          .subscriber = "idle",
-          .publisher = "idle",
+          .subscriber = state_of(LaneRole::subscriber),
+          .publisher = state_of(LaneRole::publisher),
           .circuit = "closed",
           .latency_ms = -1,
           .ok = up};

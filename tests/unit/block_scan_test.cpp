@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "pieces.hpp"
+#include "tests/unit/pieces.hpp"
 #include "protocol/request_parser.hpp"
 
 namespace hawser {

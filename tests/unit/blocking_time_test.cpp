@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "built_request.hpp"
+#include "tests/unit/built_request.hpp"
 
 namespace hawser {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "built_request.hpp"
+#include "tests/unit/built_request.hpp"
 
 namespace hawser {
 namespace {
