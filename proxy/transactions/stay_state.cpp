@@ -66,7 +66,8 @@ std::optional<std::size_t> StayState::on_reply(Action action, std::string_view r
   if (is_decisive(action) && action != Action::exec) awaited_ = false;
   switch (action) {
     case Action::multi:
-      if (ok) in_multi_ = true;
+      if (!ok) break;
+      in_multi_ = true;
       queued_ = 0;
       break;
     case Action::exec:

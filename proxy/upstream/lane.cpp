@@ -429,8 +429,8 @@ void Lane::end(LaneEnd::Kind kind, std::string reason) {
     const bool sent = offset < written;
     result.left_unanswered |= sent;
     if (!sent && last.slot && last.element < 0) {
-      LaneEnd::Unsent unsent{
-          buffer_.copy(offset, last.bytes), {}, last.deadline, last.submitted, last.command_class};
+      LaneEnd::Unsent unsent(buffer_.copy(offset, last.bytes), last.deadline, last.submitted,
+                             last.command_class);
       for (Entry& entry : block) unsent.slots.push_back(std::move(entry.slot));
       result.unsent.push_back(std::move(unsent));
       offset += last.bytes;

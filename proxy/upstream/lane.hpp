@@ -49,8 +49,18 @@ struct LaneEnd {
   Predecessor connection;        ///< Of the lost connection, as far as it was learned.
   bool was_open = false;         ///< The handshake had been finished.
   bool left_unanswered = false;  ///< Requests had been written and not answered.
-  /// Requests that were queued and never written, in order.
+  /// Requests that were queued and never written, in order. Where nobody puts them back in line
+  /// they are answered as not executed.
   struct Unsent {
+    Unsent(std::string_view request, TimePoint until, TimePoint since, CommandClass of)
+        : bytes(request), deadline(until), submitted(since), command_class(of) {}
+    Unsent(Unsent&&) = default;
+    Unsent& operator=(Unsent&&) = default;
+    ~Unsent() {
+      for (SlotHandle& slot : slots) {
+        if (slot) slot.fail(Failure::down);
+      }
+    }
     std::string bytes;
     std::vector<SlotHandle> slots;  ///< One, or those of a block.
     TimePoint deadline;

@@ -73,17 +73,15 @@ void MainLane::submit_block(std::string_view bytes, std::vector<SlotHandle> slot
   if (is_open()) {
     lane_->submit_block(bytes, std::move(slots), deadline, command_class);
   } else {
-    wait_for_connection(
-        {std::string(bytes), std::move(slots), deadline, parts_.loop.now(), command_class});
+    LaneEnd::Unsent unsent(bytes, deadline, parts_.loop.now(), command_class);
+    unsent.slots = std::move(slots);
+    wait_for_connection(std::move(unsent));
   }
 }
 
 void MainLane::wait_for_connection(Submission submission) {
-  LaneEnd::Unsent unsent{std::string(submission.bytes),
-                         {},
-                         submission.deadline,
-                         parts_.loop.now(),
-                         submission.command_class};
+  LaneEnd::Unsent unsent(submission.bytes, submission.deadline, parts_.loop.now(),
+                         submission.command_class);
   unsent.slots.push_back(std::move(submission.slot));
   wait_for_connection(std::move(unsent));
 }
@@ -161,13 +159,8 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
   waiting.swap(waiting_);
   waiting_bytes_ = 0;
   for (auto& entry : waiting) {
-    if (entry.deadline <= parts_.loop.now()) {
-      // Too late for a reply in time: it is not sent.
-      for (SlotHandle& slot : entry.slots) {
-        if (slot) slot.fail(Failure::down);
-      }
-      continue;
-    }
+    // Too late for a reply in time: it is not sent.
+    if (entry.deadline <= parts_.loop.now()) continue;
     lane.submit_block(entry.bytes, std::move(entry.slots), entry.deadline, entry.command_class);
   }
   tell_waiters({true, {}});

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/pieces.hpp"
 #include "protocol/request_parser.hpp"
+#include "tests/unit/pieces.hpp"
 
 namespace hawser {
 namespace {

@@ -76,6 +76,7 @@ TEST_F(StayStateTest, UnwatchThatIsQueuedEndsNothing) {
 TEST_F(StayStateTest, NestedMultiCountsNothingAnew) {
   run(Action::multi, kOk);
   EXPECT_EQ(run(Action::none, kQueued), 0U);
+  run(Action::multi, "-ERR MULTI calls can not be nested\r\n");
   EXPECT_EQ(run(Action::none, kQueued), 1U);
   EXPECT_TRUE(state_.will_queue());
 }
