@@ -40,9 +40,7 @@ ClientSession::ClientSession(DownstreamParts& parts, std::uint64_t id, int descr
       parts_(parts),
       socket_(parts.loop, descriptor),
       listener_(listener),
-      replies_(new ReplyQueue(*this, parts.stats, parts.loop.clock(), parts.loop.blocks(),
-                              {.output = parts.settings.clients.output_limit,
-                               .stream_above = parts.settings.clients.stream_above})),
+      replies_(new ReplyQueue(*this, parts.replies)),
       peer_(std::move(peer)),
       connected_at_(parts.loop.now()),
       last_request_(parts.loop.now()) {

@@ -25,6 +25,7 @@ struct DownstreamParts {
   DownstreamStats& stats;
   Dispatcher& dispatcher;
   ClientRegistry& registry;
+  const ReplyQueue::Parts replies;
   const std::uint32_t home_database;  ///< Of the upstream URL; where every client begins.
   protocol::RequestParser parser;     ///< For requests that arrive whole, by far the most.
 };

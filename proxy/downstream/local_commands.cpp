@@ -134,13 +134,17 @@ std::string LocalCommands::describe(const ClientSession& session) const {
   const TimePoint now = loop_.now();
   const auto* command = session.last_command();
   const auto* library = session.library();
+  const auto counts = session.subscriptions() != nullptr ? session.subscriptions()->counts()
+                                                         : Subscriptions::Counts{};
   return "id=" + std::to_string(session.id()) + " addr=" + session.peer() +
-         " name=" + session.name() +
+         " name=" + std::string(session.name()) +
          " age=" + std::to_string(seconds(now - session.connected_at())) +
          " idle=" + std::to_string(seconds(now - session.last_request())) +
-         " flags=N db=" + std::to_string(session.context().database) +
-         " sub=0 psub=0 ssub=0 multi=-1 cmd=" +
-         (command != nullptr ? std::string(command->name) : "NULL") +
+         " flags=" + (counts.total() > 0 ? "P" : "N") +
+         " db=" + std::to_string(session.context().database) +
+         " sub=" + std::to_string(counts.channels) + " psub=" + std::to_string(counts.patterns) +
+         " ssub=" + std::to_string(counts.shard_channels) +
+         " multi=-1 cmd=" + (command != nullptr ? std::string(command->name) : "NULL") +
          " resp=" + std::to_string(static_cast<int>(session.context().resp)) +
          " lib-name=" + (library != nullptr ? library->name : "") +
          " lib-ver=" + (library != nullptr ? library->version : "");

@@ -2,20 +2,19 @@
 
 namespace hawser {
 
-ReplyQueue::ReplyQueue(ReplyQueueOwner& owner, DownstreamStats& stats, const TurnClock& clock,
-                       BlockPool& pool, const Limits& limits)
-    : owner_(&owner), stats_(stats), clock_(clock), limits_(limits), pool_(pool), output_(pool) {}
+ReplyQueue::ReplyQueue(ReplyQueueOwner& owner, const Parts& parts)
+    : owner_(&owner), parts_(parts), output_(parts.blocks) {}
 
 SlotHandle ReplyQueue::open(const Request& request, bool muted) {
   const protocol::Command* command = request.command;
   const auto number = static_cast<std::uint32_t>(front_ + slots_.size());
-  slots_.push(
-      {request.arrived,
-       {},
-       command != nullptr ? command->index : static_cast<std::uint16_t>(stats_.commands.size() - 1),
-       command != nullptr ? command->command_class : protocol::CommandClass::write,
-       muted,
-       false});
+  slots_.push({request.arrived,
+               {},
+               command != nullptr ? command->index
+                                  : static_cast<std::uint16_t>(parts_.stats.commands.size() - 1),
+               command != nullptr ? command->command_class : protocol::CommandClass::write,
+               muted,
+               false});
   ++unanswered_;
   return {*this, number};
 }
@@ -29,7 +28,7 @@ void ReplyQueue::detach() {
 /// Where pushed bytes go: not into the middle of a reply.
 ByteChain& ReplyQueue::pushed() {
   if (!streaming_) return output_;
-  if (deferred_ == nullptr) deferred_ = std::make_unique<ByteChain>(pool_);
+  if (deferred_ == nullptr) deferred_ = std::make_unique<ByteChain>(parts_.blocks);
   return *deferred_;
 }
 
@@ -44,17 +43,18 @@ void ReplyQueue::push(const std::shared_ptr<Block>& source, std::string_view par
 }
 
 void ReplyQueue::count(const Slot& slot) {
-  stats_.commands[slot.command].add();
-  stats_.duration[static_cast<std::size_t>(slot.command_class)].observe(clock_.now - slot.arrived);
+  parts_.stats.commands[slot.command].add();
+  parts_.stats.duration[static_cast<std::size_t>(slot.command_class)].observe(parts_.clock.now -
+                                                                              slot.arrived);
 }
 
 void ReplyQueue::on_reply(std::uint32_t slot, Reply reply) {
-  if (!reply.bytes.empty() && reply.bytes.front() == '-') stats_.upstream_errors.add();
+  if (!reply.bytes.empty() && reply.bytes.front() == '-') parts_.stats.upstream_errors.add();
   answer(slot, reply);
 }
 
 void ReplyQueue::on_failure(std::uint32_t slot, Failure failure, std::int64_t number) {
-  stats_.failures[static_cast<std::size_t>(failure)].add();
+  parts_.stats.failures[static_cast<std::size_t>(failure)].add();
   if (streaming_ && slot == front_) {
     // Half of the reply is with the client: nothing can be said in its place.
     streaming_ = false;
@@ -119,7 +119,7 @@ void ReplyQueue::release_ready() {
 
 std::size_t ReplyQueue::stream_threshold(std::uint32_t slot) const {
   if (owner_ == nullptr) return BlockPool::kOrdinary;  // Swallowed as it comes.
-  return slot == front_ ? limits_.stream_above : 0;
+  return slot == front_ ? parts_.limits.stream_above : 0;
 }
 
 bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last) {
@@ -137,7 +137,7 @@ bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last)
   Slot& slot = slots_[number - front_];
   if (!slot.muted && !part.empty()) output_.append(part.substr(owner_->write_through(part)));
   // Of one such reply at a time the bytes do not count.
-  const bool is_long = streamed_ > limits_.output;
+  const bool is_long = streamed_ > parts_.limits.output;
   if (is_long && output_.size() <= behind_long_) excused_ = true;
   if (excused_) behind_long_ = 0;
   if (last) {
@@ -152,7 +152,7 @@ bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last)
     release_ready();
     streaming_ = false;
   }
-  const bool has_room = !is_long || output_.size() <= limits_.output;
+  const bool has_room = !is_long || output_.size() <= parts_.limits.output;
   owner_->on_replies_ready();
   return has_room;
 }

@@ -40,8 +40,14 @@ class ReplyQueue final : public ReplySink {
     std::size_t output;        ///< Bytes queued for a client at which a stream has to wait.
     std::size_t stream_above;  ///< A longer reply is passed on in parts once its turn has come.
   };
-  ReplyQueue(ReplyQueueOwner& owner, DownstreamStats& stats, const TurnClock& clock,
-             BlockPool& pool, const Limits& limits);
+  /// What all queues share.
+  struct Parts {
+    DownstreamStats& stats;
+    const TurnClock& clock;
+    BlockPool& blocks;
+    const Limits limits;
+  };
+  ReplyQueue(ReplyQueueOwner& owner, const Parts& parts);
 
   /// Takes the next place. `muted`: its reply is dropped when its turn comes (CLIENT REPLY).
   SlotHandle open(const Request& request, bool muted);
@@ -91,10 +97,7 @@ class ReplyQueue final : public ReplySink {
   static constexpr std::size_t kWriteThrough = std::size_t{16} << 10;
 
   ReplyQueueOwner* owner_;
-  DownstreamStats& stats_;
-  const TurnClock& clock_;
-  const Limits limits_;
-  BlockPool& pool_;
+  const Parts& parts_;
   RingQueue<Slot> slots_;
   ByteChain output_;
   std::unique_ptr<ByteChain> deferred_;  ///< Pushed while a reply is handed on in parts.

@@ -24,7 +24,7 @@ Feed::~Feed() {
 }
 
 void Feed::subscribe(const std::shared_ptr<Subscriber>& subscriber, TopicKind kind,
-                     std::vector<std::string> names, SlotHandle slot, TimePoint deadline) {
+                     const std::vector<std::string>& names, SlotHandle slot, TimePoint deadline) {
   Join join{subscriber, {}, std::move(slot), deadline};
   subscriber->client().pause();
   for (const std::string& name : names) {

@@ -25,7 +25,7 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   /// Subscribes a client, and answers `slot` when every topic is confirmed upstream or one was
   /// refused. The client is paused meanwhile.
   void subscribe(const std::shared_ptr<Subscriber>& subscriber, TopicKind kind,
-                 std::vector<std::string> names, SlotHandle slot, TimePoint deadline);
+                 const std::vector<std::string>& names, SlotHandle slot, TimePoint deadline);
   /// A member of a topic has left it.
   void leave(Topic& topic, const Subscriber& subscriber);
 
@@ -40,7 +40,7 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   void on_subscriber_open() override;
   void on_subscriber_lost() override;
   void on_subscriber_refused(std::string_view error) override;
-  void on_subscriber_frame(std::string_view frame) override;
+  void on_subscriber_frame(std::string_view bytes) override;
   void on_turn_end() override;
 
  private:

@@ -51,7 +51,7 @@ Taken PubSubHandler::subscribe(Client& client, Request& request, TopicKind kind)
     return Taken::yes;
   }
   hub_.feed(client.context().user)
-      .subscribe(subscriber, kind, std::move(names), std::move(slot),
+      .subscribe(subscriber, kind, names, std::move(slot),
                  request.arrived + upstream_.settings().timeout.total);
   return Taken::yes;
 }

@@ -27,8 +27,10 @@ class Client : public std::enable_shared_from_this<Client> {
   /// Changed on the answer that allows it, never on dispatch.
   void set_context(const Context& context) { context_ = context; }
 
-  const std::string& name() const { return name_; }
-  void set_name(std::string_view name) { name_ = name; }
+  std::string_view name() const { return name_ != nullptr ? *name_ : std::string_view(); }
+  void set_name(std::string_view name) {
+    name_ = name.empty() ? nullptr : std::make_unique<std::string>(name);
+  }
 
   /// Takes the next place in the client's order of replies.
   virtual SlotHandle open_slot(const Request& request) = 0;
@@ -91,7 +93,7 @@ class Client : public std::enable_shared_from_this<Client> {
   const void* route_ = nullptr;
   ReplySink* capture_ = nullptr;
   bool is_piped_ = false;
-  std::string name_;
+  std::unique_ptr<std::string> name_;  ///< Few have one, so it takes no room in the others.
   std::shared_ptr<Handler> own_handler_;
   std::shared_ptr<Subscriptions> subscriptions_;
 };

@@ -172,6 +172,11 @@ class PubSub(HawserCase):
         self.assertEqual([f[2] for f in frames if isinstance(f, Push)],
                          [b"%d" % i for i in range(200)])
 
+    def test_client_list_tells_what_clients_are_subscribed_to(self):
+        self.subscriber("listed", "more")
+        lines = self.client()("CLIENT", "LIST").decode().splitlines()
+        self.assertEqual(sorted(" sub=2 psub=0 ssub=0 " in line for line in lines), [False, True])
+
     def test_subscribing_to_nothing_new_asks_nothing(self):
         first, second = self.subscriber("shared"), self.client()
         before = self.hawser.metric("hawser_pubsub_channels")

@@ -8,11 +8,8 @@ namespace hawser::test {
 
 using std::chrono::milliseconds;
 
-ModelClient::ModelClient(std::uint64_t number, DownstreamStats& stats, const TurnClock& clock,
-                         BlockPool& pool, std::mt19937& random)
-    : id(number),
-      queue(new ReplyQueue(*this, stats, clock, pool, {.output = 100000, .stream_above = 20000})),
-      random_(random) {}
+ModelClient::ModelClient(std::uint64_t number, const ReplyQueue::Parts& parts, std::mt19937& random)
+    : id(number), queue(new ReplyQueue(*this, parts)), random_(random) {}
 
 void ModelClient::receive() {
   std::array<iovec, 8> pieces;
@@ -72,7 +69,7 @@ void InvariantModel::replace_client(std::unique_ptr<ModelClient>& client) {
     checker_.on_left(client->id);
     if (lane_ != nullptr) lane_->drop_client(client->id);
   }
-  client = std::make_unique<ModelClient>(++last_client_, stats_, clock_, pool_, random_);
+  client = std::make_unique<ModelClient>(++last_client_, replies_, random_);
 }
 
 void InvariantModel::send_requests(ModelClient& client) {

@@ -21,8 +21,7 @@ namespace hawser::test {
 /// requests are in flight.
 class ModelClient final : public ReplyQueueOwner {
  public:
-  ModelClient(std::uint64_t id, DownstreamStats& stats, const TurnClock& clock, BlockPool& pool,
-              std::mt19937& random);
+  ModelClient(std::uint64_t id, const ReplyQueue::Parts& parts, std::mt19937& random);
   ~ModelClient() { queue->detach(); }
   ModelClient(const ModelClient&) = delete;
   ModelClient& operator=(const ModelClient&) = delete;
@@ -86,6 +85,8 @@ class InvariantModel {
   TurnClock clock_;
   BlockPool pool_;
   DownstreamStats stats_;
+  const ReplyQueue::Parts replies_{
+      stats_, clock_, pool_, {.output = 100000, .stream_above = 20000}};
   Seen seen_;
   InvariantChecker checker_{kTimeOut};
   FakeRedis redis_{checker_};

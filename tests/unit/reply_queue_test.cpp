@@ -14,9 +14,7 @@ class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
   static constexpr std::size_t kOutput = 100000;
   static constexpr std::size_t kStreamAbove = 1000;
 
-  ReplyQueueTest()
-      : queue_(new ReplyQueue(*this, stats_, clock_, pool_,
-                              {.output = kOutput, .stream_above = kStreamAbove})) {}
+  ReplyQueueTest() : queue_(new ReplyQueue(*this, parts_)) {}
 
   SlotHandle open(bool muted = false) { return queue_->open(Request{}, muted); }
 
@@ -49,6 +47,8 @@ class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
   BlockPool pool_;
   DownstreamStats stats_;
   TurnClock clock_;
+  const ReplyQueue::Parts parts_{
+      stats_, clock_, pool_, {.output = kOutput, .stream_above = kStreamAbove}};
   SinkPtr<ReplyQueue> queue_;
   int ready_ = 0;
   bool broken_ = false;
