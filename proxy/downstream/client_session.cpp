@@ -35,13 +35,12 @@ struct ClientSession::Rest {
 };
 
 ClientSession::ClientSession(DownstreamParts& parts, std::uint64_t id, int descriptor,
-                             DownstreamStats::Listener& listener, std::string peer)
+                             DownstreamStats::Listener& listener)
     : Client(id),
       parts_(parts),
       socket_(parts.loop, descriptor),
       listener_(listener),
       replies_(new ReplyQueue(*this, parts.replies)),
-      peer_(std::move(peer)),
       connected_at_(parts.loop.now()),
       last_request_(parts.loop.now()) {
   set_context({.database = parts.home_database});

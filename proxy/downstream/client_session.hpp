@@ -38,14 +38,14 @@ class ClientSession final : public Client,
                             public ReplyQueueOwner {
  public:
   ClientSession(DownstreamParts& parts, std::uint64_t id, int descriptor,
-                DownstreamStats::Listener& listener, std::string peer);
+                DownstreamStats::Listener& listener);
   ~ClientSession() override;
 
   void start();
   /// Takes no more requests; closes at the next reply boundary (drain).
   void drain();
 
-  const std::string& peer() const { return peer_; }
+  std::string peer() const { return socket_.peer_name(); }
   TimePoint connected_at() const { return connected_at_; }
   TimePoint last_request() const { return last_request_; }
   const protocol::Command* last_command() const { return last_command_; }
@@ -124,7 +124,6 @@ class ClientSession final : public Client,
   std::unique_ptr<Rest> rest_;
   std::unique_ptr<Timer> stall_timer_;
   std::unique_ptr<Timer> hang_up_timer_;
-  std::string peer_;
   std::unique_ptr<Library> library_;
   TimePoint connected_at_;
   TimePoint last_request_;

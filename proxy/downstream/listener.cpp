@@ -1,6 +1,5 @@
 #include "proxy/downstream/listener.hpp"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,23 +28,6 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 /// Clients accepted in one turn at most, so that a storm of them does not starve the others.
 constexpr int kAcceptBatch = 256;
 
-std::string peer_name(const sockaddr_storage& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address.ss_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address, sizeof v4);
-    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-    return std::string(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
-  }
-  if (address.ss_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &address, sizeof v6);
-    ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-    return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(v6.sin6_port));
-  }
-  return "unix";
-}
-
 std::string system_error(std::string_view what, int error) {
   return std::string(what) + ": " + std::strerror(error);
 }
@@ -65,7 +47,7 @@ struct Listener::Impl : std::enable_shared_from_this<Impl> {
   std::string listen_on(int fd);
   void accept_next();
   void accept_ready();
-  void admit(int fd, const sockaddr_storage& address);
+  void admit(int fd);
   void stop();
 
   DownstreamParts& parts;
@@ -175,12 +157,10 @@ void Listener::Impl::accept_next() {
 
 void Listener::Impl::accept_ready() {
   for (int i = 0; i < kAcceptBatch; ++i) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    const int fd = ::accept4(descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address),
-                             &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd =
+        ::accept4(descriptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      admit(fd, address);
+      admit(fd);
       continue;
     }
     const int why = errno;
@@ -198,7 +178,7 @@ void Listener::Impl::accept_ready() {
   accept_next();
 }
 
-void Listener::Impl::admit(int fd, const sockaddr_storage& address) {
+void Listener::Impl::admit(int fd) {
   if (parts.registry.size() >= parts.settings.clients.max) {
     parts.stats.rejected_full.add();
     const std::string refusal = failure_reply(Failure::max_clients);
@@ -207,8 +187,7 @@ void Listener::Impl::admit(int fd, const sockaddr_storage& address) {
     return;
   }
   stats->accepted.add();
-  auto session = std::make_shared<ClientSession>(parts, parts.registry.next_id(), fd, *stats,
-                                                 peer_name(address));
+  auto session = std::make_shared<ClientSession>(parts, parts.registry.next_id(), fd, *stats);
   parts.registry.add(session);
   session->start();
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 namespace hawser {
 
@@ -49,6 +50,8 @@ class StreamSocket {
 
   /// Whether the peer has closed or reset its side, also behind bytes not yet received.
   bool peer_has_ended() const;
+  /// The other end: host:port, or "unix".
+  std::string peer_name() const;
   /// No more bytes will be sent; the peer reads an end.
   void shutdown_send();
   /// Ends both directions at once; waits end without a call. Safe to call twice.
