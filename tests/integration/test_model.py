@@ -19,7 +19,6 @@ from servers import Hawser, RedisServer
 
 CLIENTS = 6
 STEPS = 120
-QUIET = 0.008  # Redis itself has answered a local client long before, seconds.
 PATIENCE = 5  # For hawser to bring as much, seconds.
 
 
@@ -208,14 +207,12 @@ class Model(unittest.TestCase):
         self.addCleanup(self.control.close)
 
     def quiet(self, peers):
-        """Everything Redis has to say is said."""
-        self.control("PING")
-        until = time.monotonic() + QUIET
-        while time.monotonic() < until:
-            if receive_all(peers):
-                until = time.monotonic() + QUIET
-            else:
-                time.sleep(0.0005)
+        """Everything Redis has to say is said: it has read a PING sent later, and written all replies
+        of that round of its loop before it reads the next one."""
+        for _ in range(3):
+            self.control("PING")
+        while receive_all(peers):
+            pass
 
     def lead(self, seed):
         """Runs a new script on Redis; returns its steps with what each client received."""
@@ -231,7 +228,6 @@ class Model(unittest.TestCase):
                 peers[who] = Peer(self.redis.port)
                 script.forget(who)
                 owes[who] = 0
-                time.sleep(0.005)
             elif waits:
                 continue
             elif not script.subscribed[who] and script.random.random() < 0.05:
