@@ -10,6 +10,10 @@ namespace hawser {
 
 namespace {
 
+/// Redis lets the other two kinds pass in a transaction.
+constexpr std::string_view kNotInMulti =
+    "-ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client\r\n";
+
 /// Which kind of topic a command subscribes to, or leaves; nothing for other commands.
 struct Verb {
   TopicKind kind;
@@ -23,6 +27,11 @@ std::optional<Verb> verb_of(std::string_view command) {
     if (command == kTopicWords[i].unsubscribe) return Verb{kind, false};
   }
   return std::nullopt;
+}
+
+/// How Redis begins to say that it does not take a command.
+std::string refusal(const protocol::Command& command) {
+  return command.name == "exec" ? "EXECABORT Transaction discarded because of: " : "ERR ";
 }
 
 }  // namespace
@@ -42,6 +51,10 @@ Taken PubSubHandler::subscribe(Client& client, Request& request, TopicKind kind)
   // Everything it asked before is answered: so its acknowledgement is the next it gets, and no
   // message of the channel can come before that.
   if (client.unsettled() > 0 && !client.is_captured()) return Taken::later;
+  if (client.is_captured() && kind == TopicKind::shard_channel) {
+    client.open_slot(request).complete(kNotInMulti);
+    return Taken::yes;
+  }
   std::vector<std::string> names;
   for (std::size_t i = 1; i < request.argc(); ++i) names.emplace_back(request.arg(i));
   const auto subscriber = hub_.subscriber_of(client);
@@ -150,7 +163,8 @@ Taken SubscribedHandler::handle(Client& client, Request& request) {
     }
     writer.error(text);
   } else if (!command->accepts(request.argc()) || (command->name == "ping" && request.argc() > 2)) {
-    writer.error("ERR wrong number of arguments for '" + std::string(command->name) + "' command");
+    writer.error(refusal(*command) + "wrong number of arguments for '" +
+                 std::string(command->name) + "' command");
   } else if (verb_of(command->name)) {
     return pubsub_.handle(client, request);
   } else if (command->name == "quit" || command->name == "reset") {
@@ -160,7 +174,7 @@ Taken SubscribedHandler::handle(Client& client, Request& request) {
     writer.bulk("pong");
     writer.bulk(request.argc() > 1 ? request.arg(1) : std::string_view());
   } else {
-    writer.error("ERR Can't execute '" + std::string(command->name) +
+    writer.error(refusal(*command) + "Can't execute '" + std::string(command->name) +
                  "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
                  "this context");
   }
