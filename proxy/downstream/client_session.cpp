@@ -238,6 +238,9 @@ std::size_t ClientSession::run(protocol::RequestParser& parser, std::string_view
         break;
       }
       last_command_ = request.command;
+      // It has ended its side already: nobody would notice that it does not wait any more, and an
+      // element would be popped for nobody. Nothing was written of the request yet.
+      if (input_ended_ && own_handler() != nullptr) close();
     }
     used += consumed;
   }

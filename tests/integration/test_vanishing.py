@@ -1,6 +1,7 @@
 """Clients that leave with requests in flight, or stop reading."""
 
 import os
+import socket
 import time
 import unittest
 
@@ -39,6 +40,26 @@ class Vanishing(HawserCase):
         client.socket.shutdown(1)
         self.assertEqual((client.read(), client.read()), ("OK", b"1"))
         self.assertEqual(client.rest(), b"")
+
+    def test_a_client_that_leaves_before_its_blocking_request_is_sent_takes_no_element(self):
+        other, leaving = self.client(), Client(self.hawser.port)
+        blocker = self.direct()
+        blocker.send("DEBUG", "SLEEP", "0.3")
+        time.sleep(0.05)
+        # The first one is in flight while the client leaves; the other one waits for it.
+        leaving.raw(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*3\r\n$5\r\nBLPOP\r\n$4\r\nlast\r\n$1\r\n0\r\n")
+        leaving.close()
+        self.assertEqual(blocker.read(), "OK")
+        other("RPUSH", "last", "kept")
+        self.assertEqual(other("LPOP", "last"), b"kept")
+
+    def test_what_a_half_closed_client_has_asked_is_answered(self):
+        client, blocker = self.client(), self.direct()
+        blocker.send("DEBUG", "SLEEP", "0.2")
+        time.sleep(0.05)
+        client.raw(b"SELECT 3\r\nSET half 1\r\nGET half\r\n")
+        client.socket.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.rest(), b"+OK\r\n+OK\r\n$1\r\n1\r\n")
 
     def test_a_client_that_stops_reading_is_cut_and_delays_nobody(self):
         other = self.client()
