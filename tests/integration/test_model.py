@@ -6,6 +6,7 @@ Then the same steps are taken through hawser, and compared. HAWSER_MODEL_SEEDS: 
 or "=N" for the one of seed N; without it, a few that stay the same.
 """
 
+import itertools
 import os
 import random
 import re
@@ -88,6 +89,7 @@ class Script:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.numbers = itertools.count(1)
         self.subscribed = [False] * CLIENTS
         self.resp3 = [False] * CLIENTS
         self.in_multi = [False] * CLIENTS
@@ -106,7 +108,7 @@ class Script:
             ("LPUSH", self.key("l"), r.randrange(9)), ("RPUSH", self.key("l"), "a", "b"),
             ("LRANGE", self.key("l"), 0, -1), ("LPUSH", self.key("s"), 1), ("GET",), ("NOSUCH", 1),
             ("ZADD", self.key("z"), r.randrange(9), "m"), ("ZRANGE", self.key("z"), 0, -1),
-            ("XADD", self.key("x"), f"{time.time_ns()}-1", "f", r.randrange(9)), ("PING",),
+            ("XADD", self.key("x"), f"{next(self.numbers)}-1", "f", r.randrange(9)), ("PING",),
             ("XLEN", self.key("x")), ("HSET", "h1", r.randrange(3), 1), ("HGET", "h1", 1)])
 
     def blocking(self):
