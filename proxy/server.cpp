@@ -87,6 +87,7 @@ struct Server::Impl final : HealthView {
         dispatcher({forward, pinned, local, refuse, subscribed}),
         transactions({.upstream = upstream,
                       .ordinary = dispatcher,
+                      .blocked = blocked,
                       .redirect_target = [this](std::int64_t id) { return redirect_target(id); }},
                      forward),
         parts{.loop = loop,

@@ -70,8 +70,6 @@ PinnedSession::PinnedSession(const Parts& parts, Client& client, Stay stay)
     : parts_(parts), upstream_(parts.upstream), client_(client), stay_(stay) {}
 
 PinnedSession::~PinnedSession() {
-  const auto entry = parts_.blocked.find(client_.id());
-  if (entry != parts_.blocked.end() && entry->second == this) parts_.blocked.erase(entry);
   if (lease_ != nullptr) lease_->set_holder(nullptr);
 }
 
@@ -138,7 +136,7 @@ void PinnedSession::acquire(Request& request) {
   // Waiting for a connection is part of a blocking command's own time.
   const auto own_time = is_wait(request) ? std::nullopt : blocking_time(request);
   if (own_time && *own_time > Duration::zero()) waiting_->own_end = now + *own_time;
-  if (is_blocking(request)) parts_.blocked[client_.id()] = this;
+  if (is_blocking(request)) blocked_.emplace(parts_.blocked, client_.id(), *this);
   client_.set_route(&upstream_.pinned());
   client_.pause();
   const TimePoint patience =

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "proxy/blocking/blocked_clients.hpp"
+#include "proxy/traffic/blocked_clients.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/upstream/upstream.hpp"
 
@@ -14,6 +15,7 @@ namespace hawser {
 /// with the client, and the connection with it if anything is in flight or state may be left.
 class PinnedSession final : public Handler,
                             public LeaseHolder,
+                            public BlockedClient,
                             public std::enable_shared_from_this<PinnedSession> {
  public:
   enum class Stay : std::uint8_t {
@@ -35,11 +37,10 @@ class PinnedSession final : public Handler,
   void on_lease_lost(const LaneEnd& end) override;
   void on_lease_push(std::string_view frame) override;
 
-  /// Of the connection the client is blocked on, as Redis knows it; 0: it waits for one.
-  std::uint64_t upstream_id() const { return lease_ != nullptr ? lease_->lane().client_id() : 0; }
-  /// CLIENT UNBLOCK, while the client waits for a connection. `error`: with an error, else as if
-  /// its time were over.
-  void unblock(bool error);
+  std::uint64_t upstream_id() const override {
+    return lease_ != nullptr ? lease_->lane().client_id() : 0;
+  }
+  void unblock(bool error) override;
 
  private:
   class Tap;
@@ -60,6 +61,7 @@ class PinnedSession final : public Handler,
   const Stay stay_;
   std::unique_ptr<Lease> lease_;
   std::shared_ptr<Waiting> waiting_;
+  std::optional<BlockedClients::Entry> blocked_;
   bool is_pipe_ = false;
   bool may_be_quiet_ = false;  ///< Requests through the pipe may bring no reply.
 };

@@ -1,7 +1,6 @@
 #include "proxy/blocking/unblock_handler.hpp"
 
 #include "protocol/reply_writer.hpp"
-#include "proxy/blocking/pinned_session.hpp"
 #include "proxy/traffic/words.hpp"
 
 namespace hawser {
@@ -27,15 +26,15 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
     slot.complete("-ERR value is not an integer or out of range\r\n");
     return Taken::yes;
   }
-  const auto found = blocked_.find(static_cast<std::uint64_t>(id));
-  if (found == blocked_.end()) {
+  BlockedClient* blocked = blocked_.find(static_cast<std::uint64_t>(id));
+  if (blocked == nullptr) {
     slot.complete(":0\r\n");
     return Taken::yes;
   }
-  const std::uint64_t upstream_id = found->second->upstream_id();
+  const std::uint64_t upstream_id = blocked->upstream_id();
   if (upstream_id == 0) {
     // Redis knows nothing of it yet: it waits for a connection.
-    found->second->unblock(error);
+    blocked->unblock(error);
     slot.complete(":1\r\n");
     return Taken::yes;
   }

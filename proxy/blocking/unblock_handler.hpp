@@ -1,6 +1,6 @@
 #pragma once
 
-#include "proxy/blocking/blocked_clients.hpp"
+#include "proxy/traffic/blocked_clients.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/upstream/upstream.hpp"
 

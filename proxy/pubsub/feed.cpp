@@ -17,7 +17,8 @@ Feed::Feed(Upstream& upstream, PubSubStats& stats, UserId user)
     : upstream_(upstream),
       stats_(stats),
       lane_(upstream.subscriber_lane(user, *this)),
-      deadline_(upstream.loop(), [this] { on_deadline(); }) {}
+      deadline_(upstream.loop(), [this] { on_deadline(); }),
+      idle_(upstream.loop(), [this] { on_idle(); }) {}
 
 Feed::~Feed() {
   upstream_.loop().withdraw(*this);
@@ -42,7 +43,11 @@ void Feed::subscribe(const std::shared_ptr<Subscriber>& subscriber, TopicKind ki
 /// Sends what is to be asked.
 void Feed::flush() {
   stats_.channels.set(static_cast<std::int64_t>(topics_.size()));
-  if (topics_.empty() && topics_.outgoing().empty()) return;
+  if (topics_.empty() && topics_.outgoing().empty()) {
+    if (!idle_.is_set()) idle_.set(upstream_.loop().now() + upstream_.settings().contexts.idle);
+    return;
+  }
+  idle_.cancel();
   if (!lane_->is_open()) {
     lane_->ensure_open();
     return;
@@ -50,6 +55,12 @@ void Feed::flush() {
   if (topics_.outgoing().empty()) return;
   lane_->send(topics_.outgoing(), upstream_.loop().now() + upstream_.settings().timeout.command);
   topics_.outgoing().clear();
+}
+
+/// Nobody has subscribed to anything for a while.
+void Feed::on_idle() {
+  topics_.on_lost();
+  lane_->close();
 }
 
 void Feed::finish_confirmed() {
@@ -294,6 +305,7 @@ void Feed::tell_of_gap() {
 }
 
 void Feed::close() {
+  idle_.cancel();
   lane_->close();
   fail_all({}, Failure::down, nullptr);
 }

@@ -54,6 +54,7 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   using Joins = std::list<Join>;
 
   void flush();
+  void on_idle();
   void finish_confirmed();
   void finish(Join join);
   void fail(Join join, std::string_view error, Failure failure);
@@ -70,6 +71,7 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   std::unique_ptr<SubscriberLane> lane_;
   Joins joins_;
   Timer deadline_;
+  Timer idle_;  ///< While it has no topics: until the connection is closed.
   /// Messages of this turn, once for each RESP version.
   std::array<std::shared_ptr<Block>, 2> fan_out_;
   bool has_gap_ = false;  ///< Of members that are to be told once all is subscribed again.

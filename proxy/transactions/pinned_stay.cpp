@@ -185,6 +185,8 @@ void PinnedStay::submit(const Request& request, Action action, SlotHandle slot) 
           : blocking_deadline(request, parts_.upstream.loop().now(), kBlockingGrace);
   const TimePoint deadline =
       blocked_until.value_or(parts_.upstream.deadline_of(class_of(request), request.arrived));
+  step.blocks = blocked_until.has_value();
+  if (step.blocks && blocking_++ == 0) blocked_.emplace(parts_.blocked, client_.id(), *this);
   auto* tap = new Tap(weak_from_this(), std::move(step), std::move(slot));
   lease_->lane().submit({.bytes = bytes,
                          .slot = SlotHandle(*tap, 0),
@@ -269,8 +271,13 @@ Taken PinnedStay::after_loss(Request& request) {
   }
 }
 
+void PinnedStay::on_done(const Step& step) {
+  if (step.blocks && --blocking_ == 0) blocked_.reset();
+}
+
 void PinnedStay::on_reply(const Step& step, SlotHandle slot, Reply reply) {
   const auto self = shared_from_this();
+  on_done(step);
   const auto place = state_.on_reply(step.action, reply.bytes);
   if (place && step.request != nullptr) specials_.emplace(*place, step);
   if (step.action == Action::multi && reply.bytes.starts_with('+')) specials_.clear();
@@ -390,6 +397,7 @@ std::string PinnedStay::take_over(const StoredRequest& request, std::string_view
 
 void PinnedStay::on_streamed(const Step& step) {
   const auto self = shared_from_this();
+  on_done(step);
   state_.on_reply(step.action, {});
   leave_if_free();
 }
@@ -397,6 +405,7 @@ void PinnedStay::on_streamed(const Step& step) {
 /// No reply, or too late: what the connection holds is not known any more.
 void PinnedStay::on_failed(const Step& step) {
   const auto self = shared_from_this();
+  on_done(step);
   state_.on_failed(step.action);
   if (lease_ == nullptr) return;
   const auto closed_with_the_lease = std::move(lease_);

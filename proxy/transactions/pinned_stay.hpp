@@ -3,8 +3,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "proxy/traffic/blocked_clients.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/traffic/stored_request.hpp"
 #include "proxy/transactions/stay_state.hpp"
@@ -17,6 +19,7 @@ struct StayParts {
   Upstream& upstream;
   /// Goes by the command table: for what hawser answers itself.
   Handler& ordinary;
+  BlockedClients& blocked;
   /// The upstream's client id of the connection to which invalidations for a client of hawser have
   /// to be redirected; 0: there is none.
   std::function<std::uint64_t(std::int64_t client_id)> redirect_target;
@@ -28,6 +31,7 @@ struct StayParts {
 /// on it. If the connection is lost in a transaction, its end says that it did not happen.
 class PinnedStay final : public Handler,
                          public LeaseHolder,
+                         public BlockedClient,
                          public std::enable_shared_from_this<PinnedStay> {
  public:
   PinnedStay(StayParts& parts, Client& client) : parts_(parts), client_(client) {}
@@ -36,12 +40,17 @@ class PinnedStay final : public Handler,
   Taken handle(Client& client, Request& request) override;
   void on_lease_lost(const LaneEnd& end) override;
   void on_lease_push(std::string_view frame) override;
+  std::uint64_t upstream_id() const override {
+    return lease_ != nullptr ? lease_->lane().client_id() : 0;
+  }
+  void unblock(bool /*error*/) override {}  // It never blocks without a connection.
 
  private:
   /// A request on its way, or queued in the transaction.
   struct Step {
     Action action;
     std::shared_ptr<const StoredRequest> request;  ///< Where its words are needed again.
+    bool blocks = false;
   };
   using Steps = std::map<std::size_t, Step>;
   struct Exec;
@@ -63,6 +72,7 @@ class PinnedStay final : public Handler,
   void on_failed(const Step& step);
   std::string take_over(const StoredRequest& request, std::string_view reply);
   void answer_by_hawser(const StoredRequest& request, std::function<void(std::string)> done);
+  void on_done(const Step& step);
   void leave_if_free();
   void leave();
 
@@ -70,6 +80,8 @@ class PinnedStay final : public Handler,
   Client& client_;  ///< Owns this stay.
   std::unique_ptr<Lease> lease_;
   StayState state_;
+  std::optional<BlockedClients::Entry> blocked_;
+  std::size_t blocking_ = 0;   ///< Blocking commands on their way.
   Steps specials_;             ///< Queued commands hawser has a part in, by place.
   bool refusing_ = false;      ///< The transaction is lost: nothing is executed until its end.
   bool watch_lost_ = false;    ///< The watched keys were lost with the connection.

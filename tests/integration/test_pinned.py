@@ -78,6 +78,13 @@ class Pinned(HawserCase):
             eventually(lambda: b"blocked_clients:1" in self.direct()("INFO", "clients"), "blocked")
             self.assertEqual(other("CLIENT", "UNBLOCK", number, *reason), 1)
             self.assertEqual(client.read(), expected)
+        client("WATCH", "w")
+        client.send("BLPOP", "none", 0)
+        eventually(lambda: b"blocked_clients:1" in self.direct()("INFO", "clients"), "blocked")
+        self.assertEqual(other("CLIENT", "UNBLOCK", number), 1)
+        self.assertIsNone(client.read())
+        self.assertEqual(other("CLIENT", "UNBLOCK", number), 0)
+        self.assertEqual(client("UNWATCH"), "OK")
         direct = self.direct()
         for words in [("x",), (1, "x"), (1, "ERROR", "y")]:
             self.assertEqual(other("CLIENT", "UNBLOCK", *words), direct("CLIENT", "UNBLOCK", *words))

@@ -288,6 +288,19 @@ class Gap(unittest.TestCase):
         newcomer.close()
         direct.close()
 
+    def test_a_connection_nobody_is_subscribed_on_is_closed_in_time(self):
+        redis, hawser = self.started(contexts_idle="300ms")
+        client = self.subscribe(hawser)
+        self.assertEqual(hawser.upstream_connections("subscriber"), 1)
+        client("UNSUBSCRIBE")
+        eventually(lambda: hawser.upstream_connections("subscriber") == 0, "closed", 5)
+        client = self.subscribe(hawser)
+        time.sleep(0.6)
+        publisher = Client(redis.port)
+        self.assertEqual(publisher("PUBLISH", "gap", "x"), 1)
+        self.assertEqual(client.read(), message(b"gap", b"x"))
+        publisher.close()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 """MULTI, WATCH and CLIENT TRACKING: as on Redis itself, and without a trace for anybody else."""
 
+import itertools
 import time
 import unittest
 
@@ -88,9 +89,11 @@ class Transactions(HawserCase):
         bytes_ = b"".join(encode(*w) for w in [("MULTI",), ("SET", "s", 1), ("ECHO", "x"),
                                                ("EXEC",), ("GET", "s")])
         short = b"".join(encode(*w) for w in [("MULTI",), ("SET", "s", 1), ("EXEC",), ("GET", "s")])
-        client = self.client()
-        for data, want in [(bytes_, ["OK", "QUEUED", "QUEUED", ["OK", b"x"], b"1"]),
-                           (short, ["OK", "QUEUED", ["OK"], b"1"])]:
+        scripts = [(bytes_, ["OK", "QUEUED", "QUEUED", ["OK", b"x"], b"1"]),
+                   (short, ["OK", "QUEUED", ["OK"], b"1"])]
+        for resp, (data, want) in itertools.product((2, 3), scripts):
+            client = self.client()
+            client("HELLO", resp)
             for at in range(1, len(data)):
                 client.raw(data[:at])
                 time.sleep(0.002)
