@@ -111,6 +111,10 @@ LoadResult load(const Sources& sources) {
               result);
   check_order("reconnect.backoff_min", settings.reconnect.backoff_min, "reconnect.backoff_max",
               settings.reconnect.backoff_max, result);
+  check_order("retry.delay_min", settings.retry.delay_min, "retry.delay_max",
+              settings.retry.delay_max, result);
+  check_order("circuit.hold_min", settings.circuit.hold_min, "circuit.hold_max",
+              settings.circuit.hold_max, result);
   check_listeners(result);
 
   auto upstream = find_upstream(settings.upstream, sources.environment);

@@ -18,6 +18,8 @@ constexpr std::int64_t kTiB = std::int64_t{1} << 40;
 constexpr std::array<std::string_view, 2> kPing = {"upstream", "local"};
 constexpr std::array<std::string_view, 2> kInfo = {"last", "error"};
 constexpr std::array<std::string_view, 3> kGap = {"close", "silent", "notify"};
+constexpr std::array<std::string_view, 3> kRetryReads = {"unknown", "rejected", "never"};
+constexpr std::array<std::string_view, 2> kRetryWrites = {"rejected", "never"};
 constexpr std::array<std::string_view, 2> kReadiness = {"self", "upstream"};
 constexpr std::array<std::string_view, 5> kLevels = {"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 3> kFormats = {"auto", "text", "json"};
@@ -99,6 +101,110 @@ constexpr std::array kTable = {
          .type = Type::duration,
          .doc = "The longest pause between attempts to connect.",
          .min = 1,
+         .max = kDay}),
+    bind<&Settings::reconnect, &Settings::Reconnect::ping>(
+        {.key = "reconnect.ping",
+         .type = Type::duration,
+         .doc = "An upstream connection that was idle for so long is sent a PING, so that a server "
+                "that vanished is noticed before a request needs it. Shorter where networks drop "
+                "packets silently.",
+         .min = 1,
+         .max = kDay}),
+
+    bind<&Settings::retry, &Settings::Retry::max>(
+        {.key = "retry.max",
+         .type = Type::count,
+         .doc = "How often hawser sends one request again, within timeout.total. 0: never. "
+                "Requests never sent at all wait for a connection, which is no retry.",
+         .min = 0,
+         .max = 100}),
+    bind<&Settings::retry, &Settings::Retry::reads>(
+        {.key = "retry.reads",
+         .type = Type::choice,
+         .doc = "When commands that only read are sent again. unknown: also if the connection was "
+                "lost after sending. rejected: only if Redis said that it did not execute them "
+                "(LOADING, BUSY, MASTERDOWN, CLUSTERDOWN, TRYAGAIN, READONLY).",
+         .choices = kRetryReads}),
+    bind<&Settings::retry, &Settings::Retry::writes>(
+        {.key = "retry.writes",
+         .type = Type::choice,
+         .doc = "When other plain commands are sent again. Never if their outcome is unknown; "
+                "scripts, transactions and commands hawser does not know never at all.",
+         .choices = kRetryWrites}),
+    bind<&Settings::retry, &Settings::Retry::delay_min>(
+        {.key = "retry.delay_min",
+         .type = Type::duration,
+         .doc = "The shortest pause before a request is sent again. At most retry.delay_max.",
+         .min = 0,
+         .max = kDay}),
+    bind<&Settings::retry, &Settings::Retry::delay_max>(
+        {.key = "retry.delay_max",
+         .type = Type::duration,
+         .doc = "The longest pause before a request is sent again.",
+         .min = 1,
+         .max = kDay}),
+    bind<&Settings::retry, &Settings::Retry::budget>(
+        {.key = "retry.budget",
+         .type = Type::count,
+         .doc = "Tokens for retries: each costs one, a success gives back a tenth, and below half "
+                "of them nothing is sent again. Keeps retries from adding to an overload.",
+         .min = 0,
+         .max = 1'000'000}),
+
+    bind<&Settings::circuit, &Settings::Circuit::samples>(
+        {.key = "circuit.samples",
+         .type = Type::count,
+         .doc = "Fewer requests than this within ten seconds do not open the circuit by their "
+                "share of failures.",
+         .min = 1,
+         .max = 1'000'000'000}),
+    bind<&Settings::circuit, &Settings::Circuit::failure_percent>(
+        {.key = "circuit.failure_percent",
+         .type = Type::count,
+         .doc = "Share of failures within ten seconds at which the circuit opens. Failures are "
+                "time-outs, lost connections and the errors LOADING, MASTERDOWN, BUSY and "
+                "CLUSTERDOWN; other errors are answers.",
+         .min = 1,
+         .max = 100}),
+    bind<&Settings::circuit, &Settings::Circuit::connect_failures>(
+        {.key = "circuit.connect_failures",
+         .type = Type::count,
+         .doc = "Attempts to connect that failed in a row at which the circuit opens. More where "
+                "short restarts are to be waited out.",
+         .min = 1,
+         .max = 1'000'000}),
+    bind<&Settings::circuit, &Settings::Circuit::time_outs>(
+        {.key = "circuit.time_outs",
+         .type = Type::count,
+         .doc = "Time-outs in a row at which the circuit opens. Those of one connection count once "
+                "until something comes on it again.",
+         .min = 1,
+         .max = 1'000'000}),
+    bind<&Settings::circuit, &Settings::Circuit::probe>(
+        {.key = "circuit.probe",
+         .type = Type::duration,
+         .doc = "While the circuit is open, Redis is asked whether it is back so often. Every "
+                "hawser does so: longer where there are hundreds of them.",
+         .min = 10,
+         .max = kDay}),
+    bind<&Settings::circuit, &Settings::Circuit::hold_min>(
+        {.key = "circuit.hold_min",
+         .type = Type::duration,
+         .doc = "A circuit that opens again soon after it was closed stays open at least this "
+                "long, and longer each time. At most circuit.hold_max.",
+         .min = 0,
+         .max = kDay}),
+    bind<&Settings::circuit, &Settings::Circuit::hold_max>(
+        {.key = "circuit.hold_max",
+         .type = Type::duration,
+         .doc = "The longest such time.",
+         .min = 0,
+         .max = kDay}),
+    bind<&Settings::circuit, &Settings::Circuit::flap>(
+        {.key = "circuit.flap",
+         .type = Type::duration,
+         .doc = "What soon means for hold_min.",
+         .min = 0,
          .max = kDay}),
 
     bind<&Settings::clients, &Settings::Clients::max>(

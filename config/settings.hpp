@@ -13,6 +13,8 @@ enum class PingMode : std::uint8_t { upstream, local };
 enum class InfoWhenDown : std::uint8_t { last, error };
 enum class GapAction : std::uint8_t { close, silent, notify };
 enum class Readiness : std::uint8_t { self, upstream };
+enum class RetryReads : std::uint8_t { unknown, rejected, never };
+enum class RetryWrites : std::uint8_t { rejected, never };
 enum class LogLevelSetting : std::uint8_t { trace, debug, info, warn, error };
 enum class LogFormatSetting : std::uint8_t { automatic, text, json };
 
@@ -41,7 +43,28 @@ struct Settings {
   struct Reconnect {
     Milliseconds backoff_min{50};
     Milliseconds backoff_max{500};
+    Milliseconds ping{5000};  ///< An upstream connection idle for so long is asked for a PONG.
   } reconnect;
+
+  struct Retry {
+    std::uint64_t max = 2;  ///< Of one request.
+    RetryReads reads = RetryReads::unknown;
+    RetryWrites writes = RetryWrites::rejected;
+    Milliseconds delay_min{10};
+    Milliseconds delay_max{100};
+    std::uint64_t budget = 10;  ///< Retries at once; a success gives back a tenth of one.
+  } retry;
+
+  struct Circuit {
+    std::uint64_t samples = 20;
+    std::uint64_t failure_percent = 50;
+    std::uint64_t connect_failures = 3;
+    std::uint64_t time_outs = 5;
+    Milliseconds probe{500};  ///< Between questions to an upstream that is given up.
+    Milliseconds hold_min{1000};
+    Milliseconds hold_max{30000};
+    Milliseconds flap{10000};
+  } circuit;
 
   struct Clients {
     std::uint64_t max = 10000;

@@ -188,9 +188,9 @@ HealthView::RedisHealth Server::Impl::redis() const {
   return {.main = up ? "connected" : "down",
           .subscriber = state_of(LaneRole::subscriber),
           .publisher = state_of(LaneRole::publisher),
-          .circuit = "closed",
+          .circuit = circuit_name(stats.circuit.value()),
           .latency_ms = -1,
-          .ok = up};
+          .ok = up && stats.circuit.value() == 0};
 }
 
 /// Invalidations for a client are received where its subscriptions are.

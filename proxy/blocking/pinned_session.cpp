@@ -10,6 +10,9 @@ namespace hawser {
 
 namespace {
 
+/// What a short time-out leaves at least for opening a connection.
+constexpr std::chrono::milliseconds kConnectGrace{100};
+
 /// Whether the command makes the server send what answers no request, from now on.
 bool starts_stream(const Request& request) {
   return request.command != nullptr && request.command->name == "monitor";
@@ -115,9 +118,9 @@ TimePoint PinnedSession::deadline_of(const Request& request) const {
 void PinnedSession::pipe(const Request& request) {
   // From CLIENT REPLY on it is not known what brings a reply.
   if (request.command != nullptr && request.command->name == "client|reply") may_be_quiet_ = true;
+  const bool is_quiet = may_be_quiet_ || starts_stream(request);  // A second MONITOR is not answered.
   std::string scratch;
-  lease_->lane().pipe(request.wire(scratch),
-                      may_be_quiet_ ? TimePoint::max() : deadline_of(request));
+  lease_->lane().pipe(request.wire(scratch), is_quiet ? TimePoint::max() : deadline_of(request));
 }
 
 /// The request that waits for a connection.
@@ -130,6 +133,12 @@ struct PinnedSession::Waiting {
 };
 
 void PinnedSession::acquire(Request& request) {
+  if (!is_blocking(request) && !upstream_.circuit().allows()) {
+    const auto self = shared_from_this();
+    client_.set_own_handler(nullptr);
+    upstream_.refuse(client_.open_slot(request));
+    return;
+  }
   const TimePoint now = upstream_.loop().now();
   waiting_ = std::make_shared<Waiting>(
       Waiting{StoredRequest(request), client_.open_slot(request), deadline_of(request), {}});
@@ -139,10 +148,15 @@ void PinnedSession::acquire(Request& request) {
   if (is_blocking(request)) blocked_.emplace(parts_.blocked, client_.id(), *this);
   client_.set_route(&upstream_.pinned());
   client_.pause();
+  // A blocking command waits for the upstream, too, as long as it would have waited for an element.
+  const bool waits_for_ever = own_time && *own_time == Duration::zero();
   const TimePoint patience =
-      std::min(waiting_->deadline, request.arrived + upstream_.settings().timeout.total);
+      waits_for_ever
+          ? TimePoint::max()
+          : std::min(waiting_->deadline, request.arrived + upstream_.settings().timeout.total);
+  const TimePoint deadline = waiting_->own_end ? *waiting_->own_end + kConnectGrace : patience;
   upstream_.pinned().acquire({.context = client_.context(),
-                              .deadline = waiting_->own_end.value_or(patience),
+                              .deadline = deadline,
                               .patient = waiting_->own_end.has_value(),
                               .for_life = stay_ == Stay::for_life,
                               .cancelled = weak_from_this()},
@@ -152,8 +166,7 @@ void PinnedSession::acquire(Request& request) {
 void PinnedSession::on_acquired(PinnedPool::Acquired got) {
   const auto self = shared_from_this();
   if (got.lease == nullptr && got.error.empty()) {
-    const bool own_time_over = waiting_->own_end && got.failure == Failure::full_pinned;
-    if (own_time_over) {
+    if (waiting_->own_end) {
       unblock(false);
     } else {
       const auto waiting = stop_waiting();
@@ -202,7 +215,15 @@ std::shared_ptr<PinnedSession::Waiting> PinnedSession::stop_waiting() {
 void PinnedSession::unblock(bool error) {
   std::string reply;
   protocol::ReplyWriter writer(reply, client_.context().resp);
-  if (error) {
+  const Request request = waiting_->request.view();
+  if (is_wait(request)) {
+    // As many replicas as are known to have it.
+    if (request.command->name == "waitaof") {
+      writer.array(2);
+      writer.integer(0);
+    }
+    writer.integer(0);
+  } else if (error) {
     writer.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
   } else {
     writer.null_array();

@@ -40,6 +40,7 @@ class PinnedSession final : public Handler,
   std::uint64_t upstream_id() const override {
     return lease_ != nullptr ? lease_->lane().client_id() : 0;
   }
+  void on_unblock_asked() override { stay_ = Stay::one_request_unsure; }
   void unblock(bool error) override;
 
  private:
@@ -58,7 +59,7 @@ class PinnedSession final : public Handler,
   const Parts& parts_;
   Upstream& upstream_;
   Client& client_;  ///< Owns this session.
-  const Stay stay_;
+  Stay stay_;
   std::unique_ptr<Lease> lease_;
   std::shared_ptr<Waiting> waiting_;
   std::optional<BlockedClients::Entry> blocked_;

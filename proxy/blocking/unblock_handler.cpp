@@ -38,6 +38,11 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
     slot.complete(":1\r\n");
     return Taken::yes;
   }
+  if (!upstream_.circuit().allows()) {
+    upstream_.refuse(std::move(slot));
+    return Taken::yes;
+  }
+  blocked->on_unblock_asked();
   upstream_.control().ask(
       {.user = client.context().user,
        .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id),

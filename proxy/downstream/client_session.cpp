@@ -5,6 +5,7 @@
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/downstream/client_registry.hpp"
+#include "proxy/traffic/blocking_time.hpp"
 
 namespace hawser {
 
@@ -257,17 +258,26 @@ bool ClientSession::give_up(const Request& request) {
     own_wait_ = own_wait_ || own_handler() != nullptr;
     return false;
   }
-  if (parts_.loop.now() < request.arrived + parts_.settings.timeout.total) return false;
+  // A blocking command waits as long as it would have waited for an element.
+  const auto own_end = blocking_deadline(request, request.arrived, {});
+  const TimePoint end = own_end.value_or(request.arrived + parts_.settings.timeout.total);
+  if (parts_.loop.now() < end) {
+    held_until_ = end;
+    return false;
+  }
   open_slot(request).fail(Failure::down);
   return true;
 }
 
 void ClientSession::watch_hold() {
-  if (!held_ || unanswered() > 0) return;
+  if (!held_ || unanswered() > 0) {
+    if (rest_ != nullptr) rest_->overdue.reset();
+    return;
+  }
   if (rest_->overdue == nullptr) {
     rest_->overdue = std::make_unique<Timer>(parts_.loop, [this] { on_replies_ready(); });
   }
-  rest_->overdue->set(rest_->arrived + parts_.settings.timeout.total);
+  if (held_until_ != TimePoint::max()) rest_->overdue->set(held_until_);
 }
 
 SlotHandle ClientSession::open_slot(const Request& request) {

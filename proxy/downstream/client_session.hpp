@@ -88,6 +88,7 @@ class ClientSession final : public Client,
   void on_turn_end() override;
   void on_replies_ready() override;
   std::size_t write_through(std::string_view bytes) override;
+  void on_reply_held() override { set_route(this); }  // No lane: nothing goes there.
   void on_reply_broken() override { abort("a reply broke off"); }
 
  private:
@@ -128,6 +129,7 @@ class ClientSession final : public Client,
   TimePoint connected_at_;
   TimePoint last_request_;
   const protocol::Command* last_command_ = nullptr;
+  TimePoint held_until_{};  ///< While requests already answered hold the next one: its deadline.
   std::size_t taken_ = 0;  ///< Bytes the client took since it was last looked whether it does.
   ReplyMode reply_mode_ = ReplyMode::on;
   bool paused_ = false;    ///< A handler decides before the next request is dispatched.

@@ -24,6 +24,8 @@ class ReplyQueueOwner {
   /// Writes as much of output() and then of `bytes` as the client takes now; returns how many of
   /// `bytes` were written. Spares a large reply being copied.
   virtual std::size_t write_through(std::string_view bytes) = 0;
+  /// A request may be sent again: the next ones wait until all are answered.
+  virtual void on_reply_held() = 0;
   /// A part of a reply was handed on that can no longer be replaced, and the rest will not come.
   virtual void on_reply_broken() = 0;
 
@@ -74,6 +76,9 @@ class ReplyQueue final : public ReplySink {
   void on_failure(std::uint32_t slot, Failure failure, std::int64_t number) override;
   void on_expiry(std::uint32_t slot, Failure failure, std::int64_t number) override;
   void on_settled() override;
+  void on_held() override {
+    if (owner_ != nullptr) owner_->on_reply_held();
+  }
   std::size_t stream_threshold(std::uint32_t slot) const override;
   bool on_part(std::uint32_t number, std::string_view part, bool last) override;
 

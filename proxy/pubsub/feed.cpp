@@ -43,7 +43,7 @@ void Feed::subscribe(const std::shared_ptr<Subscriber>& subscriber, TopicKind ki
 /// Sends what is to be asked.
 void Feed::flush() {
   stats_.channels.set(static_cast<std::int64_t>(topics_.size()));
-  if (topics_.empty() && topics_.outgoing().empty()) {
+  if (!topics_.wants_upstream() && topics_.outgoing().empty()) {
     if (!idle_.is_set()) idle_.set(upstream_.loop().now() + upstream_.settings().contexts.idle);
     return;
   }
@@ -79,6 +79,7 @@ void Feed::finish_confirmed() {
 void Feed::finish(Join join) {
   const auto subscriber = join.subscriber.lock();
   std::string acknowledgements;
+  bool wants_state = false;
   for (Topic* topic : join.topics) {
     --topic->joining;
     if (subscriber == nullptr) {
@@ -86,6 +87,7 @@ void Feed::finish(Join join) {
       continue;
     }
     if (subscriber->add(*this, *topic)) stats_.subscriptions.add(1);
+    wants_state |= topic->is_local;
     write_acknowledgement(acknowledgements, subscriber->client().context().resp,
                           kTopicWords[static_cast<std::size_t>(topic->kind)].subscribe, topic->name,
                           subscriber->count_for(topic->kind));
@@ -96,6 +98,7 @@ void Feed::finish(Join join) {
     return;
   }
   join.slot.complete(acknowledgements);
+  if (wants_state) tell_state(subscriber->client(), upstream_.circuit().state());
   subscriber->client().resume();
 }
 
@@ -166,11 +169,18 @@ std::size_t Feed::members(TopicKind kind, std::string_view name) {
 void Feed::on_subscriber_open() {
   topics_.on_open();
   flush();
-  if (topics_.empty()) tell_of_gap();
+  if (topics_.all_answered()) on_all_answered();
+}
+
+/// Everything that was to be subscribed is.
+void Feed::on_all_answered() {
+  tell_of_gap();
+  upstream_.circuit().on_restored();
 }
 
 void Feed::on_subscriber_lost() {
   topics_.for_each([this](Topic& topic) {
+    if (topic.is_local) return;
     for (Subscriber* member : topic.members) {
       member->set_gap(true);
       has_gap_ = true;
@@ -183,6 +193,24 @@ void Feed::on_subscriber_lost() {
 
 void Feed::on_subscriber_refused(std::string_view error) {
   fail_all(error, Failure::down, nullptr);
+  upstream_.circuit().on_restored();  // There is nothing to wait for.
+}
+
+bool Feed::is_restored() {
+  return !topics_.wants_upstream() || lane_->is_refused() ||
+         (lane_->is_open() && topics_.all_answered());
+}
+
+void Feed::announce(const CircuitState& state) {
+  const Topic* topic = topics_.find(TopicKind::channel, kStateChannel);
+  if (topic == nullptr) return;
+  for (Subscriber* member : topic->members) tell_state(member->client(), state);
+}
+
+void Feed::tell_state(Client& client, const CircuitState& state) {
+  std::string message;
+  write_message(message, client.context().resp, kStateChannel, to_json(state));
+  client.push(message);
 }
 
 void Feed::on_subscriber_frame(std::string_view bytes) {
@@ -213,7 +241,7 @@ void Feed::on_subscriber_frame(std::string_view bytes) {
   topic.is_held = false;
   topics_.settle(topic);
   flush();
-  if (topics_.all_answered()) tell_of_gap();
+  if (topics_.all_answered()) on_all_answered();
 }
 
 /// The user has lost the right to a topic: who still counted on it is closed.
@@ -277,7 +305,8 @@ void Feed::on_turn_end() {
 /// Everything is subscribed again; those who were subscribed when the connection was lost may have
 /// missed messages.
 void Feed::tell_of_gap() {
-  if (!has_gap_) return;
+  // Who listens to the circuit is told of that first.
+  if (!has_gap_ || !upstream_.circuit().allows()) return;
   has_gap_ = false;
   std::vector<std::shared_ptr<Client>> clients;
   topics_.for_each([&](Topic& topic) {

@@ -36,6 +36,12 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   /// Of its connection, as Redis knows it; 0: none is open.
   std::uint64_t client_id() const { return lane_->client_id(); }
   void close();
+  /// Tells those who listen to the circuit.
+  void announce(const CircuitState& state);
+  /// Whether everything is subscribed as clients want it, or cannot be.
+  bool is_restored();
+  /// Everybody who may have missed messages is told, unless the circuit is not closed yet.
+  void tell_of_gap();
 
   void on_subscriber_open() override;
   void on_subscriber_lost() override;
@@ -63,7 +69,8 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   void hand_out(const PubSubFrame& frame, std::string_view bytes);
   void invalidate(std::string_view push);
   void refuse_members(Topic& topic);
-  void tell_of_gap();
+  void on_all_answered();
+  static void tell_state(Client& client, const CircuitState& state);
 
   Upstream& upstream_;
   PubSubStats& stats_;

@@ -9,7 +9,7 @@
 namespace hawser {
 
 /// Everything clients are subscribed to: a feed for each user that subscribes. Owned by Server.
-class Hub {
+class Hub final : private CircuitListener, private Restorer {
  public:
   explicit Hub(Upstream& upstream);
 
@@ -25,6 +25,10 @@ class Hub {
   const StatsSource& stats() const { return stats_; }
 
  private:
+  void on_circuit(const CircuitState& state) override;
+  void restore() override {}  // The connections come back by themselves.
+  bool is_restored() const override;
+
   Upstream& upstream_;
   PubSubStats stats_;
   const SubscriberLimits limits_;

@@ -63,8 +63,15 @@ Taken PubSubHandler::subscribe(Client& client, Request& request, TopicKind kind)
     slot.fail(Failure::full_subscriptions);
     return Taken::yes;
   }
-  hub_.feed(client.context().user)
-      .subscribe(subscriber, kind, names, std::move(slot),
+  Feed& feed = hub_.feed(client.context().user);
+  const bool needs_upstream = std::any_of(names.begin(), names.end(), [&](const auto& topic) {
+    return !is_local_topic(kind, topic) && !feed.is_subscribed(kind, topic);
+  });
+  if (needs_upstream && !upstream_.circuit().allows()) {
+    upstream_.refuse(std::move(slot));
+    return Taken::yes;
+  }
+  feed.subscribe(subscriber, kind, names, std::move(slot),
                  request.arrived + upstream_.settings().timeout.total);
   return Taken::yes;
 }
@@ -129,6 +136,8 @@ class PubSubHandler::NumsubTap final : public ReplySink {
     }
     slot_.complete(out);
   }
+  const ReplySink* origin() const override { return slot_.origin(); }
+  void on_held() override { slot_.hold(); }
   void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
     slot_.fail(failure, number);
   }

@@ -27,6 +27,13 @@ inline constexpr std::array<TopicWords, kTopicKinds> kTopicWords = {{
     {"ssubscribe", "sunsubscribe", "smessage"},
 }};
 
+/// The channel on which hawser itself tells each change of the circuit.
+inline constexpr std::string_view kStateChannel = "__hawser__:state";
+
+inline bool is_local_topic(TopicKind kind, std::string_view name) {
+  return kind == TopicKind::channel && name == kStateChannel;
+}
+
 /// What one user's clients are subscribed to together, once upstream. Owned by Topics.
 struct Topic {
   TopicKind kind;
@@ -37,6 +44,7 @@ struct Topic {
   bool subscribed = false;           ///< The last one of them subscribed.
   bool is_handing_out = false;       ///< Members who leave are only struck out.
   bool is_held = false;              ///< Being dealt with: settled afterwards.
+  bool is_local = false;             ///< Hawser's own: never asked for upstream.
 
   bool is_confirmed() const { return subscribed && unacknowledged == 0; }
 };

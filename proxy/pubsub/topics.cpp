@@ -23,6 +23,7 @@ Topic& Topics::want(TopicKind kind, std::string_view name) {
   auto topic = std::make_unique<Topic>();
   topic->kind = kind;
   topic->name = name;
+  topic->is_local = is_local_topic(kind, name);
   Topic& made = *topic;
   topics_[index_of(kind)].emplace(std::string_view(made.name), std::move(topic));
   return made;
@@ -40,7 +41,11 @@ void Topics::ask(Topic& topic, bool subscribe) {
 void Topics::settle(Topic& topic) {
   if (topic.is_held) return;
   const bool wanted = !topic.members.empty() || topic.joining > 0;
-  if (open_ && wanted != topic.subscribed) ask(topic, wanted);
+  if (topic.is_local) {
+    topic.subscribed = wanted;
+  } else if (open_ && wanted != topic.subscribed) {
+    ask(topic, wanted);
+  }
   if (!wanted && topic.unacknowledged == 0) {
     auto& names = topics_[index_of(topic.kind)];
     const auto found = names.find(topic.name);
@@ -70,7 +75,8 @@ Topics::Answer Topics::take_acknowledgement(const PubSubFrame& frame) {
 void Topics::on_open() {
   open_ = true;
   for_each([this](Topic& topic) {
-    if (!topic.members.empty() || topic.joining > 0) ask(topic, true);
+    const bool wanted = !topic.members.empty() || topic.joining > 0;
+    if (wanted && !topic.is_local) ask(topic, true);
   });
 }
 
@@ -81,7 +87,7 @@ void Topics::on_lost() {
   for (auto& names : topics_) {
     std::erase_if(names, [](auto& entry) {
       Topic& topic = *entry.second;
-      topic.subscribed = false;
+      topic.subscribed = topic.is_local;
       topic.unacknowledged = 0;
       return topic.members.empty() && topic.joining == 0;
     });

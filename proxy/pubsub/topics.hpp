@@ -43,7 +43,10 @@ class Topics {
 
   /// Whether no request is under way.
   bool all_answered() const { return asked_.empty(); }
-  bool empty() const { return size() == 0; }
+  /// Whether any of them is subscribed to upstream, or is to be.
+  bool wants_upstream() {
+    return size() > (find(TopicKind::channel, kStateChannel) != nullptr ? 1U : 0U);
+  }
   std::size_t size() const;
   template <typename F>
   void for_each(F f) {

@@ -20,7 +20,9 @@ class RingQueue {
   bool empty() const { return head_ == tail_; }
   std::size_t size() const { return tail_ - head_; }
   T& front() { return at(head_); }
+  const T& front() const { return at(head_); }
   T& operator[](std::size_t i) { return at(head_ + i); }
+  const T& operator[](std::size_t i) const { return at(head_ + i); }
 
   T& push(T value) {
     if (size() == capacity_) grow();
@@ -44,7 +46,7 @@ class RingQueue {
   static constexpr std::size_t kSmallest = 2;
   static constexpr std::size_t kKept = 1024;
 
-  T& at(std::size_t i) {
+  T& at(std::size_t i) const {
     return *std::launder(reinterpret_cast<T*>(memory_) + (i & (capacity_ - 1)));
   }
   void grow() {

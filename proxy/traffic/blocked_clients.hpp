@@ -10,6 +10,8 @@ class BlockedClient {
  public:
   /// Of the connection it is blocked on, as Redis knows it; 0: it waits for one.
   virtual std::uint64_t upstream_id() const = 0;
+  /// Redis is being asked to unblock that connection: it may not go to another client meanwhile.
+  virtual void on_unblock_asked() = 0;
   /// Ends its wait for a connection. `error`: with an error, else as if its time were over.
   /// REQUIRES: upstream_id() == 0.
   virtual void unblock(bool error) = 0;

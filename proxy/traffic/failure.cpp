@@ -40,6 +40,15 @@ constexpr std::array<FailureRow, 13> kFailures = {{
      Outcome::not_executed, false, false},
 }};
 
+constexpr std::array<Rejection, 6> kRejections = {{
+    {"LOADING", true, false},
+    {"BUSY", true, false},
+    {"MASTERDOWN", true, false},
+    {"CLUSTERDOWN", true, false},
+    {"TRYAGAIN", false, false},
+    {"READONLY", false, true},
+}};
+
 constexpr bool in_order() {
   for (std::size_t i = 0; i < kFailures.size(); ++i) {
     if (static_cast<std::size_t>(kFailures[i].failure) != i) return false;
@@ -56,6 +65,13 @@ const FailureRow& failure_row(Failure failure) {
 
 std::span<const FailureRow> all_failures() {
   return kFailures;
+}
+
+const Rejection* find_rejection(std::string_view word) {
+  for (const Rejection& row : kRejections) {
+    if (row.word == word) return &row;
+  }
+  return nullptr;
 }
 
 std::string failure_reply(Failure failure, std::int64_t number) {

@@ -31,6 +31,12 @@ class ReplySink {
   }
   /// A request answered by on_expiry() has its late reply, or can no longer be executed.
   virtual void on_settled() {}
+  /// Whose order of requests it belongs to, compared by address only: its own, or that of the sink
+  /// it passes replies on to.
+  virtual const ReplySink* origin() const { return this; }
+  /// A request answered by Redis with a rejection may be sent again: until it is answered, the
+  /// client's next requests wait.
+  virtual void on_held() {}
   /// How long a reply to `slot` may be before it is handed on in parts; 0: never in parts.
   virtual std::size_t stream_threshold(std::uint32_t /*slot*/) const { return 0; }
   /// A part of a reply; the last one ends it. Returns whether to go on reading at once; if not,
@@ -134,6 +140,8 @@ class SlotHandle {
     sink->on_expiry(slot_, failure, number);
     sink->release();
   }
+  const ReplySink* origin() const { return sink_ != nullptr ? sink_->origin() : nullptr; }
+  void hold() { sink_->on_held(); }
   std::size_t stream_threshold() const { return sink_->stream_threshold(slot_); }
   /// Hands on a part; the last one answers the request. Returns whether there is room for more.
   bool stream(std::string_view part, bool last) {

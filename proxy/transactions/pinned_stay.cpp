@@ -196,6 +196,11 @@ void PinnedStay::submit(const Request& request, Action action, SlotHandle slot) 
 
 /// The first request waits for the connection, and the client with it.
 void PinnedStay::acquire(Request& request, Action action) {
+  if (!parts_.upstream.circuit().allows()) {
+    parts_.upstream.refuse(client_.open_slot(request));
+    on_no_connection(action);
+    return;
+  }
   auto stored = std::make_shared<const StoredRequest>(request);
   auto slot = std::make_shared<SlotHandle>(client_.open_slot(request));
   client_.set_route(&parts_.upstream.pinned());
@@ -217,12 +222,16 @@ void PinnedStay::acquire(Request& request, Action action) {
           } else {
             slot->complete(got.error);
           }
-          // What follows a MULTI that failed must not be executed outside a transaction.
-          refusing_ = action == Action::multi;
-          if (!refusing_) leave();
+          on_no_connection(action);
         }
         client_.resume();
       });
+}
+
+void PinnedStay::on_no_connection(Action action) {
+  // What follows a MULTI that failed must not be executed outside a transaction.
+  refusing_ = action == Action::multi;
+  if (!refusing_) leave();
 }
 
 /// EXEC of a transaction in which a command was denied.
@@ -438,7 +447,7 @@ void PinnedStay::leave_if_free() {
 
 void PinnedStay::leave() {
   const auto self = shared_from_this();
-  if (lease_ != nullptr && state_.is_clean()) lease_->give_back();
+  if (lease_ != nullptr && state_.is_clean() && !is_asked_about_) lease_->give_back();
   const auto lease = std::move(lease_);
   if (client_.own_handler().get() == this) client_.set_own_handler(nullptr);
 }

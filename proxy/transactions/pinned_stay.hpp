@@ -43,6 +43,7 @@ class PinnedStay final : public Handler,
   std::uint64_t upstream_id() const override {
     return lease_ != nullptr ? lease_->lane().client_id() : 0;
   }
+  void on_unblock_asked() override { is_asked_about_ = true; }
   void unblock(bool /*error*/) override {}  // It never blocks without a connection.
 
  private:
@@ -60,6 +61,7 @@ class PinnedStay final : public Handler,
   bool deny(Request& request);
   void send(Request& request, Action action);
   void acquire(Request& request, Action action);
+  void on_no_connection(Action action);
   void submit(const Request& request, Action action, SlotHandle slot);
   void discard_denied(const Request& exec);
   Taken refuse_until_end(Request& request);
@@ -82,6 +84,7 @@ class PinnedStay final : public Handler,
   StayState state_;
   std::optional<BlockedClients::Entry> blocked_;
   std::size_t blocking_ = 0;   ///< Blocking commands on their way.
+  bool is_asked_about_ = false;  ///< Redis may still be unblocking the connection.
   Steps specials_;             ///< Queued commands hawser has a part in, by place.
   bool refusing_ = false;      ///< The transaction is lost: nothing is executed until its end.
   bool watch_lost_ = false;    ///< The watched keys were lost with the connection.

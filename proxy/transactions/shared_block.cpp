@@ -17,6 +17,8 @@ class SharedBlock::ExecTap final : public ReplySink {
     MainLane* lane = is_stuck ? upstream_.find_main_lane(context_) : nullptr;
     if (lane != nullptr) lane->close();
   }
+  const ReplySink* origin() const override { return slot_.origin(); }
+  void on_held() override { slot_.hold(); }
   void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
     slot_.fail(failure, number);
   }

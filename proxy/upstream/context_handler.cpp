@@ -81,6 +81,10 @@ void ContextHandler::log_in(std::string_view user, std::string_view password, bo
     done({true, *known, {}, {}});
     return;
   }
+  if (!upstream_.circuit().allows()) {
+    done({false, {}, {}, Failure::circuit_open});
+    return;
+  }
   std::vector<std::string> question = {"AUTH"};
   if (with_user) question.emplace_back(user);
   question.emplace_back(password);
@@ -112,7 +116,7 @@ void ContextHandler::auth(Client& client, Request& request) {
   client.pause();
   log_in(with_user ? request.arg(1) : "default", request.arg(request.argc() - 1), with_user,
          request.arrived + upstream_.settings().timeout.total,
-         [weak = client.weak_from_this(),
+         [this, weak = client.weak_from_this(),
           held = std::make_shared<SlotHandle>(std::move(slot))](const Login& login) {
            const auto owner = weak.lock();
            if (owner == nullptr) {
@@ -127,7 +131,7 @@ void ContextHandler::auth(Client& client, Request& request) {
            } else if (!login.error.empty()) {
              held->complete(login.error);
            } else {
-             held->fail(login.failure);
+             held->fail(login.failure, upstream_.circuit().retry_in());
            }
            owner->resume();
          });
@@ -194,7 +198,7 @@ void ContextHandler::hello(Client& client, Request& request) {
            if (!login.error.empty()) {
              hello->slot.complete(login.error);
            } else {
-             hello->slot.fail(login.failure);
+             hello->slot.fail(login.failure, upstream_.circuit().retry_in());
            }
            owner->resume();
          });
@@ -204,7 +208,8 @@ void ContextHandler::hello(Client& client, Request& request) {
 void ContextHandler::finish_hello(const std::shared_ptr<Client>& client,
                                   const std::shared_ptr<Hello>& hello) {
   Context home{kUpstreamUser, upstream_.home_database(), RespVersion::resp2};
-  MainLane* lane = upstream_.knows_server_version() ? nullptr : upstream_.find_main_lane(home);
+  const bool may_wait = !upstream_.knows_server_version() && upstream_.circuit().allows();
+  MainLane* lane = may_wait ? upstream_.find_main_lane(home) : nullptr;
   if (lane == nullptr) {
     answer_hello(*client, *hello);
     return;
@@ -258,6 +263,10 @@ void ContextHandler::select(Client& client, Request& request) {
   if (lane->is_proven()) {
     client.set_context(wanted);
     slot.complete(kOk);
+    return;
+  }
+  if (!upstream_.circuit().allows()) {
+    upstream_.refuse(std::move(slot));
     return;
   }
   client.pause();

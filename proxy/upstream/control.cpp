@@ -24,22 +24,33 @@ struct ReaderEnd {
   void operator()(redisReader* reader) const { redisReaderFree(reader); }
 };
 
+ControlReply read(const redisReply& reply) {
+  ControlReply out{reply.type == REDIS_REPLY_ERROR, reply.integer, {}, {}};
+  if (reply.str != nullptr) out.text.assign(reply.str, reply.len);
+  for (std::size_t i = 0; i < reply.elements; ++i) {
+    const redisReply& item = *reply.element[i];
+    out.items.emplace_back(item.str != nullptr ? std::string(item.str, item.len) : std::string());
+  }
+  return out;
+}
+
 }  // namespace
 
 class Control::Conversation final : public SocketOwner,
                                     public std::enable_shared_from_this<Conversation> {
  public:
-  Conversation(Control& control, std::string request, std::size_t replies, TimePoint deadline,
-               bool is_overtaking, std::function<void(ControlAnswer)> done)
+  Conversation(Control& control, std::string request, std::size_t replies, std::size_t asked,
+               TimePoint deadline, bool is_overtaking, std::function<void(ControlAnswer)> done)
       : control_(control),
         is_overtaking_(is_overtaking),
         request_(std::move(request)),
         replies_(replies),
+        asked_(asked),
         deadline_(deadline),
         done_(std::move(done)),
         timer_(control.parts_.loop,
                [this] {
-                 finish({ControlAnswer::Kind::unreachable, 0, "ETIMEDOUT"});
+                 finish({ControlAnswer::Kind::unreachable, 0, "ETIMEDOUT", {}});
                }),
         reader_(redisReaderCreate()) {
     timer_.set(deadline);
@@ -68,22 +79,25 @@ class Control::Conversation final : public SocketOwner,
     const IoResult result = socket_->receive(loop.scratch(), Loop::kScratchBytes);
     if (result.status == IoResult::Status::ended || result.status == IoResult::Status::failed) {
       finish({ControlAnswer::Kind::unreachable, 0,
-              result.error != 0 ? errno_name(result.error) : "closed by the upstream"});
+              result.error != 0 ? errno_name(result.error) : "closed by the upstream",
+              {}});
       return;
     }
     redisReaderFeed(reader_.get(), loop.scratch(), result.bytes);
     while (true) {
       void* decoded = nullptr;
       if (redisReaderGetReply(reader_.get(), &decoded) != REDIS_OK) {
-        finish({ControlAnswer::Kind::unreachable, 0, "malformed reply"});
+        finish({ControlAnswer::Kind::unreachable, 0, "malformed reply", {}});
         return;
       }
       if (decoded == nullptr) break;
       const std::unique_ptr<redisReply, ReplyEnd> reply(static_cast<redisReply*>(decoded));
-      if (--replies_ > 0) continue;  // Had it mattered, the last one says so too.
-      finish({reply->type == REDIS_REPLY_ERROR ? ControlAnswer::Kind::error
-                                               : ControlAnswer::Kind::reply,
-              reply->integer, reply->str != nullptr ? std::string(reply->str, reply->len) : ""});
+      // Replies to what precedes the question: had they mattered, the last one says so too.
+      if (replies_ <= asked_) taken_.push_back(read(*reply));
+      if (--replies_ > 0) continue;
+      const ControlReply& last = taken_.back();
+      finish({last.is_error ? ControlAnswer::Kind::error : ControlAnswer::Kind::reply, last.number,
+              last.text, taken_});
       return;
     }
     socket_->wait_readable(shared_from_this());
@@ -94,7 +108,7 @@ class Control::Conversation final : public SocketOwner,
  private:
   void on_connected(ConnectResult result) {
     if (result.descriptor < 0) {
-      finish({ControlAnswer::Kind::unreachable, 0, std::move(result.error)});
+      finish({ControlAnswer::Kind::unreachable, 0, std::move(result.error), {}});
       return;
     }
     socket_ = std::make_unique<StreamSocket>(control_.parts_.loop, result.descriptor);
@@ -106,7 +120,7 @@ class Control::Conversation final : public SocketOwner,
   void write() {
     const IoResult result = socket_->send(request_.data(), request_.size());
     if (result.status == IoResult::Status::failed) {
-      finish({ControlAnswer::Kind::unreachable, 0, errno_name(result.error)});
+      finish({ControlAnswer::Kind::unreachable, 0, errno_name(result.error), {}});
       return;
     }
     request_.erase(0, result.bytes);
@@ -130,7 +144,9 @@ class Control::Conversation final : public SocketOwner,
   Control& control_;
   const bool is_overtaking_;
   std::string request_;
-  std::size_t replies_;  ///< Still to come.
+  std::size_t replies_;      ///< Still to come.
+  const std::size_t asked_;  ///< Of them, the last so many are the question's own.
+  std::vector<ControlReply> taken_;
   const TimePoint deadline_;
   std::function<void(ControlAnswer)> done_;
   Timer timer_;
@@ -166,7 +182,8 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
     protocol::append_command(request, {command.begin(), command.end()});
   }
   const auto conversation = std::make_shared<Conversation>(
-      *this, std::move(request), commands.size(), deadline, question.overtakes, std::move(done));
+      *this, std::move(request), commands.size(), question.commands.size(), deadline,
+      question.overtakes, std::move(done));
   conversations_.push_back(conversation);
   if (question.overtakes) {
     conversation->start();

@@ -12,12 +12,21 @@
 
 namespace hawser {
 
+/// The reply to one command.
+struct ControlReply {
+  bool is_error = false;
+  std::int64_t number = 0;         ///< If it is an integer.
+  std::string text;                ///< Of a string, a status or an error.
+  std::vector<std::string> items;  ///< Of an array: its elements that are strings, else empty.
+};
+
 /// What a question to the upstream brought.
 struct ControlAnswer {
   enum class Kind : std::uint8_t { reply, error, unreachable };
   Kind kind;
-  std::int64_t number = 0;  ///< The reply, if it is an integer.
-  std::string text;         ///< The reply's or the error's text; for unreachable why, symbolic.
+  std::int64_t number = 0;  ///< The last reply, if it is an integer.
+  std::string text;         ///< The last reply's or the error's text; for unreachable why, symbolic.
+  std::vector<ControlReply> replies;  ///< Those to the question's commands; none if unreachable.
 };
 
 /// One question: commands for a connection of its own, in one write.

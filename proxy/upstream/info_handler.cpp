@@ -14,6 +14,8 @@ class InfoHandler::Tap final : public ReplySink {
     handler_.remember(key_, reply.bytes);
     slot_.complete(reply);
   }
+  const ReplySink* origin() const override { return slot_.origin(); }
+  void on_held() override { slot_.hold(); }
   void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
     const std::string copy = handler_.last_copy(key_, resp_);
     if (copy.empty()) {
@@ -39,7 +41,7 @@ Taken InfoHandler::handle(Client& client, Request& request) {
     key.second += ' ';
   }
   const RespVersion resp = client.context().resp;
-  if (lane == nullptr || !lane->is_open()) {
+  if (lane == nullptr || !lane->is_open() || !upstream_.circuit().allows()) {
     const std::string copy = last_copy(key, resp);
     if (!copy.empty()) {
       client.open_slot(request).complete(copy);

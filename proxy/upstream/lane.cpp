@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
+
+#include "protocol/reply_framer.hpp"
 
 namespace hawser {
 
@@ -9,6 +12,7 @@ namespace {
 
 /// Most pieces of one write.
 constexpr int kPieces = 64;
+constexpr std::string_view kPing = "*1\r\n$4\r\nPING\r\n";
 /// How often a reply held up by a slow reader is looked at again.
 constexpr auto kRoomInterval = std::chrono::milliseconds(2);
 
@@ -17,6 +21,7 @@ constexpr auto kRoomInterval = std::chrono::milliseconds(2);
 Lane::Lane(const Parts& parts, LaneOwner& owner)
     : loop_(parts.loop),
       stats_(parts.stats),
+      health_(parts.health),
       role_(parts.role),
       buffers_(parts.buffers),
       silence_(parts.silence),
@@ -78,6 +83,7 @@ void Lane::on_handshake_reply(std::string_view reply) {
 
 void Lane::push_entry(Entry entry) {
   if (entry.deadline != TimePoint::max()) timer_.set_no_later_than(entry.deadline);
+  entry.generation = health_.generation();
   stats_.in_flight.add(1);
   entries_.push(std::move(entry));
 }
@@ -92,9 +98,16 @@ void Lane::submit_block(Submission submission, std::size_t requests, std::size_t
   // block together until it is answered.
   for (std::size_t i = 0; i < requests; ++i) {
     const bool mine = i == taken;
-    push_entry({mine ? std::move(submission.slot) : SlotHandle(), loop_.now(), submission.deadline,
-                i + 1 == requests ? submission.bytes.size() : 0, mine ? element : -1,
-                submission.command_class});
+    push_entry({.slot = mine ? std::move(submission.slot) : SlotHandle(),
+                .submitted = loop_.now(),
+                .deadline = submission.deadline,
+                .bytes = i + 1 == requests ? submission.bytes.size() : 0,
+                .final_deadline = submission.final_deadline,
+                .element = mine ? element : -1,
+                .command_class = submission.command_class,
+                .effect = submission.effect,
+                .attempts = submission.attempts,
+                .generation = 0});
   }
   if (submission.block != nullptr) {
     buffer_.append(std::move(*submission.block));
@@ -105,16 +118,41 @@ void Lane::submit_block(Submission submission, std::size_t requests, std::size_t
   if (!writing_blocked_) loop_.at_turn_end(*this);
 }
 
-void Lane::submit_block(std::string_view bytes, std::vector<SlotHandle> slots, TimePoint deadline,
-                        CommandClass command_class) {
-  for (SlotHandle& slot : slots) {
-    const bool is_last = &slot == &slots.back();
-    push_entry(
-        {std::move(slot), loop_.now(), deadline, is_last ? bytes.size() : 0, -1, command_class});
+void Lane::submit(PendingRequest request) {
+  for (SlotHandle& slot : request.slots) {
+    const bool is_last = &slot == &request.slots.back();
+    push_entry({.slot = std::move(slot),
+                .submitted = loop_.now(),
+                .deadline = request.deadline,
+                .bytes = is_last ? request.bytes.size() : 0,
+                .final_deadline = request.deadline,
+                .element = -1,
+                .command_class = request.command_class,
+                .effect = request.effect,
+                .attempts = request.attempts,
+                .generation = 0});
   }
-  buffer_.append(bytes);
+  buffer_.append(request.bytes);
   last_used_ = loop_.now();
   if (!writing_blocked_) loop_.at_turn_end(*this);
+}
+
+void Lane::ping_if_idle(TimePoint limit, TimePoint deadline) {
+  if (state_ != State::open || !entries_.empty() || pipe_) return;
+  if (std::max(last_used_, last_received_) >= limit) return;
+  if (is_feed_) {
+    if (pipe_deadline_ == TimePoint{}) pipe(kPing, deadline);
+    return;
+  }
+  const TimePoint used = last_used_;
+  submit({.bytes = kPing, .slot = {}, .deadline = deadline, .command_class = CommandClass::read});
+  last_used_ = used;  // That is not what its being idle is judged by.
+}
+
+std::size_t Lane::unanswered_of(const ReplySink* origin) const {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < entries_.size(); ++i) count += entries_[i].slot.origin() == origin;
+  return count;
 }
 
 void Lane::become_pipe(ReplySink& sink) {
@@ -188,6 +226,7 @@ void Lane::on_readable() {
   }
   stats_.received_bytes.add(result.bytes);
   last_received_ = loop_.now();
+  time_out_counted_ = false;
   if (pipe_) {
     pipe_deadline_ = {};
     timer_.cancel();
@@ -202,12 +241,16 @@ void Lane::on_readable() {
   pacer_.on_reply(last_received_);
   reader_.commit(result.bytes);
   if (!drain_replies()) return;
+  if (successes_ > 0) {
+    if (tells_health()) health_.on_successes(successes_, last_received_);
+    successes_ = 0;
+  }
   // Replies make room for what was held back. If they did not answer all of it, the rest is not
   // held back any longer either: the server is writing as it goes.
   if (state_ == State::open && buffer_.unsent() > 0 && !writing_blocked_) write();
   if (state_ == State::ended || room_timer_.is_set()) return;
   socket_->wait_readable(self);
-  if (state_ == State::open && entries_.empty()) owner_->on_lane_drained(*this);
+  if (state_ == State::open) owner_->on_lane_replies(*this);
 }
 
 /// Returns false if the lane ended.
@@ -262,6 +305,14 @@ void Lane::on_reply(Reply reply) {
     end(LaneEnd::Kind::protocol_error, "reply before the request was sent");
     return;
   }
+  if (reply.bytes.front() == '-' && front.effect != Effect::unknown && front.slot) {
+    if (const Rejection* why = find_rejection(protocol::error_word(reply.bytes))) {
+      on_rejected(*why, reply);
+      return;
+    }
+  }
+  count_success(front);
+  if (watched_) owner_->on_lane_outcome(*this, front.slot.origin());
   SlotHandle slot = std::move(front.slot);
   const int element = front.element;
   finish_front();
@@ -272,6 +323,38 @@ void Lane::on_reply(Reply reply) {
   } else {
     slot.complete(reply);
   }
+}
+
+void Lane::count_success(const Entry& entry) {
+  successes_ += entry.generation == health_.generation();
+  if (entry.attempts > 0) stats_.retries[RetryOutcome::succeeded].add();
+}
+
+/// Redis has not executed the request: it may have to be sent again.
+void Lane::on_rejected(const Rejection& why, Reply reply) {
+  Entry& front = entries_.front();
+  if (!why.hurts_health) {
+    count_success(front);
+  } else if (tells_health()) {
+    health_.on_failure(front.generation, loop_.now());
+  }
+  PendingRequest request = take_entry(front, 0);
+  request.error = reply.bytes;
+  finish_front();
+  owner_->on_lane_rejection(*this, why, std::move(request));
+}
+
+/// What the entry was, to be sent again; its bytes begin at `offset` in the buffer.
+PendingRequest Lane::take_entry(Entry& entry, std::size_t offset) {
+  PendingRequest request;
+  request.bytes = buffer_.copy(offset, entry.bytes);
+  request.slots.push_back(std::move(entry.slot));
+  request.deadline = std::max(entry.deadline, entry.final_deadline);
+  request.submitted = entry.submitted;
+  request.command_class = entry.command_class;
+  request.effect = entry.effect;
+  request.attempts = entry.attempts;
+  return request;
 }
 
 void Lane::finish_front() {
@@ -308,6 +391,8 @@ bool Lane::on_part(std::string_view part, bool last) {
     Entry& front = entries_.front();
     return !front.slot || front.slot.stream(part, false);
   }
+  count_success(entries_.front());
+  if (watched_) owner_->on_lane_outcome(*this, entries_.front().slot.origin());
   SlotHandle slot = std::move(entries_.front().slot);
   finish_front();
   if (slot) {
@@ -356,6 +441,14 @@ void Lane::on_deadline() {
     return;
   }
   const TimePoint now = loop_.now();
+  if (!entries_.empty() && entries_.front().deadline <= now) {
+    note_time_out(entries_.front().generation);
+  }
+  if (state_ != State::open) return;
+  if (is_overdue(now)) {
+    end(LaneEnd::Kind::silent, "no reply in time");
+    return;
+  }
   TimePoint earliest = TimePoint::max();
   for (std::size_t i = 0; i < entries_.size() && state_ == State::open; ++i) {
     Entry& entry = entries_[i];
@@ -363,9 +456,8 @@ void Lane::on_deadline() {
       // Its reply is on its way; only its standing still would end it.
       earliest = std::min(earliest, now + silence_);
     } else if (entry.slot && entry.deadline <= now) {
-      entry.slot.expire(Failure::timeout, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                              entry.deadline - entry.submitted)
-                                              .count());
+      if (watched_) owner_->on_lane_outcome(*this, entry.slot.origin());
+      entry.slot.expire(Failure::timeout, time_given(entry));
     } else if (entry.slot) {
       earliest = std::min(earliest, entry.deadline);
     }
@@ -377,16 +469,33 @@ void Lane::on_deadline() {
     return;
   }
   if (entries_.empty() || entries_.front().slot) return;
-  // Nobody waits for the oldest reply any more. If nothing comes for as long as the lane may be
-  // silent, the peer hangs, or is gone.
+  const TimePoint silent_at = silent_from();
+  if (silent_at != TimePoint::max()) timer_.set_no_later_than(silent_at);
+}
+
+/// When the lane has been silent for so long, with its oldest request overdue, that the peer must
+/// hang, or be gone.
+TimePoint Lane::silent_from() const {
   const Entry& front = entries_.front();
-  const TimePoint silent_at =
-      std::max(front.deadline, std::max(last_received_, front.submitted) + silence_);
-  if (silent_at <= now) {
-    end(LaneEnd::Kind::silent, "no reply in time");
-  } else if (silent_at != TimePoint::max()) {
-    timer_.set_no_later_than(silent_at);
-  }
+  if (front.deadline == TimePoint::max()) return front.deadline;
+  return std::max(front.deadline, std::max(last_received_, front.submitted) + silence_);
+}
+
+bool Lane::is_overdue(TimePoint now) const {
+  return !streaming_ && !entries_.empty() && silent_from() <= now;
+}
+
+/// Milliseconds.
+std::int64_t Lane::time_given(const Entry& entry) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(entry.deadline - entry.submitted)
+      .count();
+}
+
+/// One for all that is overdue, until something comes again.
+void Lane::note_time_out(Breaker::Generation generation) {
+  if (time_out_counted_ || !tells_health()) return;
+  time_out_counted_ = true;
+  health_.on_time_out(generation, loop_.now());
 }
 
 void Lane::close() {
@@ -413,43 +522,99 @@ void Lane::end(LaneEnd::Kind kind, std::string reason) {
   if (socket_ != nullptr) socket_->close();
   loop_.withdraw(*this);
 
+  const bool is_loss = kind == LaneEnd::Kind::lost || kind == LaneEnd::Kind::protocol_error;
+  if (was_open && is_loss && tells_health()) {
+    health_.on_failure(health_.generation(), loop_.now());
+  }
+  // A request of which no byte was written was not executed; every other one may have been.
   const std::size_t written = was_open ? buffer_.written_unanswered() : 0;
-  std::size_t offset = 0;
-  const auto unsettled = std::make_shared<std::vector<SlotHandle>>();
   std::vector<SlotHandle> not_sent;
+  std::vector<Entry> sent;
+  std::size_t offset = 0;
+  while (!entries_.empty() && offset < written) {
+    offset += entries_.front().bytes;
+    sent.push_back(entries_.pop());
+    stats_.in_flight.add(-1);
+  }
+  // A block's bytes stand at its last entry: the last one written in part belongs to the sent ones.
+  while (!sent.empty() && sent.back().bytes == 0 && !entries_.empty()) {
+    offset += entries_.front().bytes;
+    sent.push_back(entries_.pop());
+    stats_.in_flight.add(-1);
+  }
+  result.left_unanswered = !sent.empty();
   while (!entries_.empty()) {
-    // A block's bytes stand at its last entry; of an ordinary request there is just that one.
     std::vector<Entry> block;
     do {
       block.push_back(entries_.pop());
       stats_.in_flight.add(-1);
     } while (block.back().bytes == 0 && !entries_.empty());
     Entry& last = block.back();
-    // A request of which no byte was written was not executed; every other one may have been.
-    const bool sent = offset < written;
-    result.left_unanswered |= sent;
-    if (!sent && last.slot && last.element < 0) {
-      LaneEnd::Unsent unsent(buffer_.copy(offset, last.bytes), last.deadline, last.submitted,
-                             last.command_class);
-      for (Entry& entry : block) unsent.slots.push_back(std::move(entry.slot));
-      result.unsent.push_back(std::move(unsent));
-      offset += last.bytes;
+    if (!last.slot || last.element >= 0) {
+      for (Entry& entry : block) not_sent.push_back(std::move(entry.slot));
+    } else {
+      PendingRequest request = take_entry(last, offset);
+      SlotHandle slot = std::move(request.slots.back());
+      request.slots.clear();
+      block.pop_back();
+      for (Entry& entry : block) request.slots.push_back(std::move(entry.slot));
+      request.slots.push_back(std::move(slot));
+      if (request.attempts > 0 && request.effect == Effect::read) request.failure = Failure::lost;
+      offset += request.bytes.size();
+      result.unsent.push_back(std::move(request));
       continue;
     }
-    for (Entry& entry : block) (sent ? *unsettled : not_sent).push_back(std::move(entry.slot));
     offset += last.bytes;
+  }
+  const auto unsettled = std::make_shared<std::vector<SlotHandle>>();
+  take_lost_reads(sent, result);
+  struct Owed {
+    std::size_t place;
+    std::int64_t time_out;  ///< In ms; 0: it was still in time.
+  };
+  std::vector<Owed> owed;
+  for (Entry& entry : sent) {
+    if (entry.slot) {
+      owed.push_back({unsettled->size(), entry.deadline <= loop_.now() ? time_given(entry) : 0});
+    }
+    unsettled->push_back(std::move(entry.slot));
   }
   buffer_.clear();
   // The owner puts the unsent ones back in line before any client hears of the loss and goes on.
   result.unsettled = unsettled;
   owner_->on_lane_end(*this, std::move(result));
-  for (SlotHandle& slot : *unsettled) {
-    if (slot) slot.expire(Failure::lost);
+  for (const Owed& each : owed) {
+    SlotHandle& slot = (*unsettled)[each.place];
+    if (!slot) continue;
+    slot.expire(each.time_out > 0 ? Failure::timeout : Failure::lost, each.time_out);
   }
   for (SlotHandle& slot : not_sent) {
     if (slot) slot.fail(Failure::down);
   }
   if (pipe_) pipe_.fail(Failure::lost);
+}
+
+/// From the written entries takes those that may be sent again: of each client the reads behind
+/// which nothing was written that may have changed anything.
+void Lane::take_lost_reads(std::vector<Entry>& sent, LaneEnd& result) {
+  std::unordered_set<const ReplySink*> closed;  // Clients of whom no earlier one may be taken.
+  std::size_t offset = 0;
+  for (const Entry& entry : sent) offset += entry.bytes;
+  for (auto it = sent.rbegin(); it != sent.rend(); ++it) {
+    offset -= it->bytes;
+    const ReplySink* origin = it->slot.origin();
+    const bool is_broken = streaming_ && std::next(it) == sent.rend();
+    if (it->slot && it->effect == Effect::read && !is_broken && !closed.contains(origin)) {
+      const bool in_time = it->deadline > loop_.now();
+      const std::int64_t time = time_given(*it);
+      result.lost_reads.push_back(take_entry(*it, offset));
+      result.lost_reads.back().failure = in_time ? Failure::lost : Failure::timeout;
+      result.lost_reads.back().failure_number = in_time ? 0 : time;
+    } else if (origin != nullptr) {
+      closed.insert(origin);
+    }
+  }
+  std::reverse(result.lost_reads.begin(), result.lost_reads.end());
 }
 
 }  // namespace hawser

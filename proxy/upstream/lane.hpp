@@ -14,7 +14,9 @@
 #include "proxy/runtime/timer.hpp"
 #include "proxy/traffic/slot_handle.hpp"
 #include "proxy/upstream/handshake.hpp"
+#include "proxy/upstream/health.hpp"
 #include "proxy/upstream/lane_buffer.hpp"
+#include "proxy/upstream/pending_request.hpp"
 #include "proxy/upstream/reply_reader.hpp"
 #include "proxy/upstream/upstream_stats.hpp"
 #include "proxy/upstream/write_pacer.hpp"
@@ -30,6 +32,10 @@ struct Submission {
   SlotHandle slot;            ///< Empty: the reply is swallowed.
   TimePoint deadline = TimePoint::max();
   CommandClass command_class = CommandClass::write;
+  Effect effect = Effect::unknown;
+  /// Until when it may be sent again, which for a read can be later than `deadline`.
+  TimePoint final_deadline{};
+  std::uint8_t attempts = 0;  ///< How often it was sent before.
 };
 
 /// How a lane ended.
@@ -49,25 +55,11 @@ struct LaneEnd {
   Predecessor connection;        ///< Of the lost connection, as far as it was learned.
   bool was_open = false;         ///< The handshake had been finished.
   bool left_unanswered = false;  ///< Requests had been written and not answered.
-  /// Requests that were queued and never written, in order. Where nobody puts them back in line
-  /// they are answered as not executed.
-  struct Unsent {
-    Unsent(std::string_view request, TimePoint until, TimePoint since, CommandClass of)
-        : bytes(request), deadline(until), submitted(since), command_class(of) {}
-    Unsent(Unsent&&) = default;
-    Unsent& operator=(Unsent&&) = default;
-    ~Unsent() {
-      for (SlotHandle& slot : slots) {
-        if (slot) slot.fail(Failure::down);
-      }
-    }
-    std::string bytes;
-    std::vector<SlotHandle> slots;  ///< One, or those of a block.
-    TimePoint deadline;
-    TimePoint submitted;
-    CommandClass command_class;
-  };
-  std::vector<Unsent> unsent;
+  /// Reads that were written and not answered, behind which nothing of their client's was written
+  /// but such: they may be sent again, before the unsent ones. In order.
+  std::vector<PendingRequest> lost_reads;
+  /// Requests that were queued and never written, in order.
+  std::vector<PendingRequest> unsent;
   /// Requests that were written, are answered by a failure, and may still be executed from what
   /// the server has not read yet. Kept by who makes sure that they cannot: then they are settled.
   std::shared_ptr<std::vector<SlotHandle>> unsettled;
@@ -81,8 +73,13 @@ class LaneOwner {
   /// Called once, after which the lane does nothing any more.
   virtual void on_lane_end(Lane& lane, LaneEnd end) = 0;
   virtual void on_lane_push(Lane& lane, std::string_view frame) = 0;
-  /// All that was in flight is answered.
-  virtual void on_lane_drained(Lane& lane) = 0;
+  /// Some requests were answered.
+  virtual void on_lane_replies(Lane& /*lane*/) {}
+  /// Redis did not execute a request of known effect, and said so with `request.error`.
+  virtual void on_lane_rejection(Lane& /*lane*/, const Rejection& /*why*/,
+                                 PendingRequest /*request*/) {}
+  /// While watch_replies() is on: a request of `origin` was answered otherwise, or will not be.
+  virtual void on_lane_outcome(Lane& /*lane*/, const ReplySink* /*origin*/) {}
 
  protected:
   ~LaneOwner() = default;
@@ -101,6 +98,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
     LaneRole role;
     /// Of all buffers together (buffers.max_bytes): above it a slow reader is given up.
     std::size_t buffers;
+    Health& health;
     /// A lane that brought nothing for so long, with its oldest request overdue, is closed.
     Duration silence;
   };
@@ -111,6 +109,8 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   void open(const Endpoint& endpoint, HandshakePlan plan, TimePoint deadline);
   bool is_open() const { return state_ == State::open; }
 
+  /// Queues one request, or a whole block. REQUIRES: is_open().
+  void submit(PendingRequest request);
   /// Queues one request. REQUIRES: is_open().
   void submit(Submission submission);
   /// Queues `requests` whole requests, contiguously: nothing of anybody else comes between them.
@@ -120,11 +120,11 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   void submit_block(Submission submission, std::size_t requests, std::size_t taken,
                     int element = -1);
 
-  /// The same, every request with a slot of its own: one for each, in order.
-  void submit_block(std::string_view bytes, std::vector<SlotHandle> slots, TimePoint deadline,
-                    CommandClass command_class);
-
   std::size_t unanswered() const { return entries_.size(); }
+  /// Of them, those of one origin.
+  std::size_t unanswered_of(const ReplySink* origin) const;
+  /// Whether the owner hears on_lane_outcome().
+  void watch_replies(bool on) { watched_ = on; }
   std::size_t queued_bytes() const { return buffer_.size(); }
   TimePoint last_used() const { return last_used_; }
   std::uint64_t client_id() const { return connection_.client_id; }
@@ -139,6 +139,9 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   /// looked at, but if nothing came until the deadlines of all that was sent, the lane ends.
   /// REQUIRES: become_pipe() or become_feed() was called.
   void pipe(std::string_view request, TimePoint deadline);
+
+  /// Asks for a PONG if nothing was sent or received since `limit`.
+  void ping_if_idle(TimePoint limit, TimePoint deadline);
 
   /// Ends the lane; what is in flight is answered with an unknown outcome. Calls on_lane_end.
   void close();
@@ -155,8 +158,12 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
     TimePoint submitted;
     TimePoint deadline;
     std::size_t bytes;
+    TimePoint final_deadline;
     std::int32_t element;
     CommandClass command_class;
+    Effect effect;
+    std::uint8_t attempts;
+    Breaker::Generation generation;
   };
 
   void on_connected(ConnectResult result);
@@ -168,14 +175,24 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   bool on_part(std::string_view part, bool last);
   void finish_front();
   void push_entry(Entry entry);
+  PendingRequest take_entry(Entry& entry, std::size_t offset);
+  TimePoint silent_from() const;
+  bool is_overdue(TimePoint now) const;
+  static std::int64_t time_given(const Entry& entry);
+  void on_rejected(const Rejection& why, Reply reply);
+  void count_success(const Entry& entry);
+  void note_time_out(Breaker::Generation generation);
+  bool tells_health() const { return role_ == LaneRole::main || role_ == LaneRole::publisher; }
   void on_deadline();
   void pause_reading();
   void on_room_timer();
   void write();
+  void take_lost_reads(std::vector<Entry>& sent, LaneEnd& result);
   void end(LaneEnd::Kind kind, std::string reason);
 
   Loop& loop_;
   UpstreamStats& stats_;
+  Health& health_;
   const LaneRole role_;
   const std::size_t buffers_;
   const Duration silence_;
@@ -198,6 +215,9 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   Predecessor connection_;
   std::string handshake_error_;
   bool at_select_ = false;
+  std::uint64_t successes_ = 0;       ///< Replies of this turn that were no failures.
+  bool time_out_counted_ = false;  ///< Since something came last.
+  bool watched_ = false;
   bool writing_blocked_ = false;
   bool streaming_ = false;  ///< The front's reply is being handed on in parts.
 };

@@ -8,6 +8,8 @@ namespace {
 
 /// After the server refused the password: asking again soon would change nothing.
 constexpr Duration kRefusedDelay = std::chrono::seconds(1);
+/// How often a server that says it is not the primary is left for another.
+constexpr Duration kMovedInterval = std::chrono::seconds(1);
 
 bool is_login_error(std::string_view reply) {
   return reply.starts_with("-NOAUTH") || reply.starts_with("-WRONGPASS");
@@ -21,10 +23,14 @@ MainLane::MainLane(UpstreamParts& parts, Reaper& reaper, const Context& context,
       reaper_(reaper),
       context_(context),
       role_(role),
-      backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
-               static_cast<std::uint32_t>(Clock::now().time_since_epoch().count())),
-      retry_(parts.loop, [this] { connect(); }),
+      seeker_(parts.gate, keep_open, [this] { connect(); }),
+      refused_(parts.loop, [this] { seeker_.want(); }),
       expiry_(parts.loop, [this] { on_expiry(); }),
+      retries_(parts,
+               [this](std::vector<PendingRequest> group) {
+                 for (PendingRequest& request : group) wait(std::move(request));
+                 send_waiting();
+               }),
       keep_open_(keep_open) {}
 
 MainLane::~MainLane() {
@@ -36,14 +42,11 @@ bool MainLane::is_idle_since(TimePoint when) const {
 }
 
 void MainLane::ensure_open() {
-  if (!is_active()) connect();
+  if (!is_active()) seeker_.want();
 }
 
 void MainLane::connect() {
-  lane_ = std::make_shared<Lane>(
-      Lane::Parts{parts_.loop, parts_.limits, parts_.stats, role_,
-                  parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
-      *this);
+  lane_ = std::make_shared<Lane>(parts_.lane_parts(role_), *this);
   HandshakePlan plan = parts_.plan(context_, role_);
   for (const EndedConnection& ended : predecessors_) plan.predecessors.push_back(ended.connection);
   lane_->open(parts_.endpoint, std::move(plan), Clock::now() + parts_.settings.timeout.connect);
@@ -68,29 +71,54 @@ bool MainLane::is_full(std::size_t bytes, Failure& why) const {
   return false;
 }
 
-void MainLane::submit_block(std::string_view bytes, std::vector<SlotHandle> slots,
-                            TimePoint deadline, CommandClass command_class) {
-  if (is_open()) {
-    lane_->submit_block(bytes, std::move(slots), deadline, command_class);
+void MainLane::submit(PendingRequest request) {
+  if (may_send()) {
+    lane_->submit(std::move(request));
   } else {
-    LaneEnd::Unsent unsent(bytes, deadline, parts_.loop.now(), command_class);
-    unsent.slots = std::move(slots);
-    wait_for_connection(std::move(unsent));
+    wait(std::move(request));
   }
 }
 
-void MainLane::wait_for_connection(Submission submission) {
-  LaneEnd::Unsent unsent(submission.bytes, submission.deadline, parts_.loop.now(),
-                         submission.command_class);
-  unsent.slots.push_back(std::move(submission.slot));
-  wait_for_connection(std::move(unsent));
+void MainLane::wait(Submission submission) {
+  PendingRequest request;
+  request.bytes = submission.bytes;
+  request.slots.push_back(std::move(submission.slot));
+  request.deadline = std::max(submission.deadline, submission.final_deadline);
+  request.submitted = parts_.loop.now();
+  request.command_class = submission.command_class;
+  request.effect = submission.effect;
+  wait(std::move(request));
 }
 
-void MainLane::wait_for_connection(LaneEnd::Unsent unsent) {
+void MainLane::wait(PendingRequest request) {
   ensure_open();
-  waiting_bytes_ += unsent.bytes.size();
-  expiry_.set_no_later_than(unsent.deadline);
-  waiting_.push_back(std::move(unsent));
+  waiting_bytes_ += request.bytes.size();
+  expiry_.set_no_later_than(request.deadline);
+  waiting_.push_back(std::move(request));
+}
+
+/// As many of those who wait as the lane may have.
+void MainLane::send_waiting() {
+  while (!waiting_.empty() && is_open() && !is_moved_ && parts_.health.allows() &&
+         parts_.health.ramp().allows(lane_->unanswered())) {
+    PendingRequest request = std::move(waiting_.front());
+    waiting_.pop_front();
+    waiting_bytes_ -= request.bytes.size();
+    // Too late for a reply in time: it is not sent.
+    if (request.deadline > parts_.loop.now()) lane_->submit(std::move(request));
+  }
+}
+
+void MainLane::resume() {
+  if (is_open()) {
+    send_waiting();
+  } else if (!waiting_.empty() || !open_waiters_.empty() || keep_open_) {
+    ensure_open();
+  }
+}
+
+void MainLane::ping_if_idle(TimePoint limit) {
+  if (is_open()) lane_->ping_if_idle(limit, parts_.loop.now() + parts_.settings.timeout.command);
 }
 
 void MainLane::when_open(TimePoint deadline, std::function<void(const OpenResult&)> done) {
@@ -101,14 +129,14 @@ void MainLane::when_open(TimePoint deadline, std::function<void(const OpenResult
 
 void MainLane::on_expiry() {
   const TimePoint now = parts_.loop.now();
-  std::vector<SlotHandle> expired;
+  std::vector<PendingRequest> expired;
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     if (it->deadline > now) {
       ++it;
       continue;
     }
     waiting_bytes_ -= it->bytes.size();
-    for (SlotHandle& slot : it->slots) expired.push_back(std::move(slot));
+    expired.push_back(std::move(*it));
     it = waiting_.erase(it);
   }
   std::list<OpenWaiter> late;
@@ -118,9 +146,7 @@ void MainLane::on_expiry() {
     it = next;
   }
   arm_expiry();
-  for (SlotHandle& slot : expired) {
-    if (slot) slot.fail(Failure::down);
-  }
+  for (PendingRequest& request : expired) request.refuse();
   for (OpenWaiter& waiter : late) waiter.done({false, {}});
 }
 
@@ -145,7 +171,7 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
   // Settled when the waiting ones are sent: those of the same clients wait for that.
   const auto settled = std::move(predecessors_);
   predecessors_.clear();
-  backoff_.reset();
+  seeker_.succeeded();
   proven_ = true;
   if (role_ == LaneRole::main) parts_.stats.up.add(1);
   if (was_lost_) parts_.stats.reconnects.add();
@@ -155,27 +181,43 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
                                                {"resp", static_cast<int>(context_.resp)},
                                                {"server_version", parts_.server_version},
                                                {"waiting", waiting_.size()}});
-  std::deque<LaneEnd::Unsent> waiting;
-  waiting.swap(waiting_);
-  waiting_bytes_ = 0;
-  for (auto& entry : waiting) {
-    // Too late for a reply in time: it is not sent.
-    if (entry.deadline <= parts_.loop.now()) continue;
-    lane.submit_block(entry.bytes, std::move(entry.slots), entry.deadline, entry.command_class);
-  }
+  lane.watch_replies(retries_.is_watching());
+  send_waiting();
   tell_waiters({true, {}});
   if (role_ != LaneRole::main) return;
   for (LaneEvents* listener : parts_.listeners) listener->on_lane_open(context_);
 }
 
-void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
-  lane_.reset();
-  // What was never written goes back to the front of the line, in its order.
-  for (auto it = end.unsent.rbegin(); it != end.unsent.rend(); ++it) {
+/// What may still be sent goes back to the front of the line, in its order.
+void MainLane::put_back(LaneEnd& end) {
+  std::vector<PendingRequest> back;
+  const auto& retry = parts_.settings.retry;
+  for (PendingRequest& read : end.lost_reads) {
+    const bool may_retry = retry.reads == config::RetryReads::unknown &&
+                           read.attempts < retry.max && read.deadline > parts_.loop.now();
+    if (may_retry && parts_.health.budget().take(1)) {
+      ++read.attempts;
+      back.push_back(std::move(read));
+    } else if (may_retry) {
+      parts_.stats.retries[RetryOutcome::refused].add();
+    } else if (read.attempts > 0) {
+      parts_.stats.retries[RetryOutcome::failed].add();
+    }
+  }
+  for (PendingRequest& unsent : end.unsent) back.push_back(std::move(unsent));
+  for (auto it = back.rbegin(); it != back.rend(); ++it) {
     waiting_bytes_ += it->bytes.size();
     waiting_.push_front(std::move(*it));
   }
   arm_expiry();
+}
+
+void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
+  lane_.reset();
+  is_moved_ = false;
+  put_back(end);
+  retries_.on_lane_end();
+  const bool refused = is_login_error(end.reply);
   if (end.was_open) {
     if (end.left_unanswered && end.connection.client_id != 0) {
       predecessors_.push_back({end.connection, std::move(end.unsettled)});
@@ -184,9 +226,16 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
       parts_.stats.up.add(-1);
       for (LaneEvents* listener : parts_.listeners) listener->on_lane_lost(context_);
     }
+    if (end.kind != LaneEnd::Kind::closed) seeker_.lost();
+  } else if (end.kind == LaneEnd::Kind::closed) {
+    seeker_.gave_up();
+  } else if (refused || end.at_select) {
+    seeker_.succeeded();  // The server is there; it is this user it does not want.
+  } else {
+    seeker_.failed();
   }
   if (end.kind == LaneEnd::Kind::closed) {
-    if (!waiting_.empty() && !closing_) connect();
+    if (!waiting_.empty() && !closing_) seeker_.want();
     return;
   }
   was_lost_ = was_lost_ || end.was_open;
@@ -197,10 +246,46 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
     predecessors_.clear();
     tell_waiters({false, end.reply});
   }
-  if (!waiting_.empty() || !open_waiters_.empty() || !predecessors_.empty() || keep_open_) {
-    const bool refused = is_login_error(end.reply);
-    retry_.set(parts_.loop.now() + (refused ? kRefusedDelay : Duration(backoff_.next())));
+  if (refused) {
+    // Nothing that waits could be sent in time.
+    std::deque<PendingRequest> waiting;
+    waiting.swap(waiting_);
+    waiting_bytes_ = 0;
   }
+  const bool wanted =
+      !waiting_.empty() || !open_waiters_.empty() || !predecessors_.empty() || keep_open_;
+  if (!wanted) return;
+  if (refused) {
+    refused_.set(parts_.loop.now() + kRefusedDelay);
+  } else {
+    seeker_.want();
+  }
+}
+
+void MainLane::on_lane_replies(Lane& lane) {
+  lane.watch_replies(retries_.is_watching());
+  if (is_moved_ && lane.unanswered() == 0) {
+    lane.close();
+  } else if (!waiting_.empty()) {
+    send_waiting();
+  }
+}
+
+void MainLane::on_lane_rejection(Lane& lane, const Rejection& why, PendingRequest request) {
+  if (why.is_moved) {
+    // Whoever is the primary now is found by connecting again, the name resolved anew. If it was
+    // looked for a moment ago, this server is what there is.
+    const TimePoint now = parts_.loop.now();
+    if (!is_moved_ && now - moved_at_ < kMovedInterval) return;
+    if (!is_moved_) moved_at_ = now;
+    is_moved_ = true;
+  }
+  retries_.take(lane, std::move(request));
+  lane.watch_replies(retries_.is_watching());
+}
+
+void MainLane::on_lane_outcome(Lane& /*lane*/, const ReplySink* origin) {
+  retries_.on_outcome(origin);
 }
 
 void MainLane::note_failure(const LaneEnd& end) {
@@ -226,11 +311,10 @@ void MainLane::on_lane_push(Lane& /*lane*/, std::string_view frame) {
   for (LaneEvents* listener : parts_.listeners) listener->on_push(context_, frame);
 }
 
-void MainLane::on_lane_drained(Lane& /*lane*/) {}
-
 void MainLane::close() {
   closing_ = true;
-  retry_.cancel();
+  seeker_.cancel();
+  refused_.cancel();
   if (lane_ != nullptr) lane_->close();
   closing_ = false;
 }

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "proxy/resilience/backoff.hpp"
 #include "proxy/traffic/request.hpp"
 #include "proxy/upstream/lane.hpp"
 #include "proxy/upstream/reaper.hpp"
+#include "proxy/upstream/retries.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
@@ -29,11 +29,17 @@ class MainLane final : public LaneOwner {
   const Context& context() const { return context_; }
   bool is_open() const { return lane_ != nullptr && lane_->is_open(); }
   /// Whether a connection exists or is being opened.
-  bool is_active() const { return lane_ != nullptr || retry_.is_set(); }
+  bool is_active() const {
+    return lane_ != nullptr || seeker_.is_waiting() || refused_.is_set();
+  }
   /// Whether the upstream has once accepted this context (its user and its database).
   bool is_proven() const { return proven_; }
+  /// Whether the upstream refused the user a moment ago.
+  bool is_refused() const { return refused_.is_set(); }
   bool is_idle_since(TimePoint when) const;
-  std::size_t unanswered() const { return waiting_.size() + (lane_ ? lane_->unanswered() : 0); }
+  std::size_t unanswered() const {
+    return waiting_.size() + retries_.size() + (lane_ ? lane_->unanswered() : 0);
+  }
 
   /// Opens the connection if there is none.
   void ensure_open();
@@ -43,16 +49,15 @@ class MainLane final : public LaneOwner {
   bool is_full(std::size_t bytes, Failure& why) const;
   /// Queues a request; it is answered by `submission.deadline` at the latest.
   void submit(Submission submission) {
-    if (is_open()) {
+    if (may_send()) {
       lane_->submit(std::move(submission));
     } else {
-      wait_for_connection(std::move(submission));
+      wait(std::move(submission));
     }
   }
 
   /// Queues a block: all of it is sent together, or nothing.
-  void submit_block(std::string_view bytes, std::vector<SlotHandle> slots, TimePoint deadline,
-                    CommandClass command_class);
+  void submit(PendingRequest request);
 
   /// How an attempt to open the context ended.
   struct OpenResult {
@@ -63,11 +68,17 @@ class MainLane final : public LaneOwner {
   void when_open(TimePoint deadline, std::function<void(const OpenResult&)> done);
 
   void close();
+  /// The circuit was closed: what waits may go.
+  void resume();
+  /// Asks for a sign of life if the connection was idle since `limit`.
+  void ping_if_idle(TimePoint limit);
 
   void on_lane_open(Lane& lane, const HandshakeResult& result) override;
   void on_lane_end(Lane& lane, LaneEnd end) override;
   void on_lane_push(Lane& lane, std::string_view frame) override;
-  void on_lane_drained(Lane& lane) override;
+  void on_lane_replies(Lane& lane) override;
+  void on_lane_rejection(Lane& lane, const Rejection& why, PendingRequest request) override;
+  void on_lane_outcome(Lane& lane, const ReplySink* origin) override;
 
  private:
   struct OpenWaiter {
@@ -75,8 +86,15 @@ class MainLane final : public LaneOwner {
     std::function<void(const OpenResult&)> done;
   };
 
-  void wait_for_connection(Submission submission);
-  void wait_for_connection(LaneEnd::Unsent unsent);
+  /// Whether what is asked now may be sent now: nobody waits, and the lane may have one more.
+  bool may_send() const {
+    return is_open() && waiting_.empty() && !is_moved_ &&
+           parts_.health.ramp().allows(lane_->unanswered());
+  }
+  void wait(Submission submission);
+  void wait(PendingRequest request);
+  void send_waiting();
+  void put_back(LaneEnd& end);
   void connect();
   void on_expiry();
   void arm_expiry();
@@ -88,13 +106,16 @@ class MainLane final : public LaneOwner {
   const Context context_;
   const LaneRole role_;
   std::shared_ptr<Lane> lane_;
-  Backoff backoff_;
-  Timer retry_;   ///< Until the next attempt to connect.
-  Timer expiry_;  ///< Earliest deadline of those who wait.
-  std::deque<LaneEnd::Unsent> waiting_;
+  ConnectGate::Seeker seeker_;
+  Timer refused_;  ///< After the server refused the user: until the next attempt.
+  Timer expiry_;   ///< Earliest deadline of those who wait.
+  Retries retries_;
+  std::deque<PendingRequest> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::list<OpenWaiter> open_waiters_;
   std::vector<EndedConnection> predecessors_;  ///< Lost with requests unanswered, to be killed.
+  TimePoint moved_at_{};    ///< When Redis last said that another server is the primary.
+  bool is_moved_ = false;   ///< The connection is closed as soon as nothing is in flight.
   bool proven_ = false;
   const bool keep_open_;  ///< Reconnects although nobody waits: the upstream URL's own context.
   bool was_lost_ = false;

@@ -19,11 +19,21 @@ void Lease::set_holder(LeaseHolder* holder) {
   if (auto* member = pool_.find(*lane_)) member->holder = holder;
 }
 
+bool Lease::keep_for_life() {
+  auto* member = pool_.find(*lane_);
+  if (member == nullptr || member->for_life) return member != nullptr;
+  if (pool_.is_full(true)) return false;
+  member->for_life = true;
+  pool_.serve();
+  return true;
+}
+
 void Lease::give_back() {
   auto* member = pool_.find(*lane_);
   if (member == nullptr || !lane_->is_open() || lane_->unanswered() > 0) return;
   lane_.reset();
   member->holder = nullptr;
+  member->for_life = false;
   member->state = PinnedPool::State::spare;
   member->since = pool_.parts_.loop.now();
   pool_.serve();
@@ -34,9 +44,7 @@ void Lease::give_back() {
 PinnedPool::PinnedPool(UpstreamParts& parts, Reaper& reaper)
     : parts_(parts),
       reaper_(reaper),
-      timer_(parts.loop, [this] { on_timer(); }),
-      backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
-               static_cast<std::uint32_t>(Clock::now().time_since_epoch().count())) {}
+      timer_(parts.loop, [this] { on_timer(); }) {}
 
 PinnedPool::~PinnedPool() {
   close();
@@ -47,7 +55,11 @@ void PinnedPool::close() {
   waiters_.clear();
   while (!members_.empty()) {
     const auto lane = members_.front().lane;
-    lane->close();
+    if (lane == nullptr) {
+      members_.pop_front();
+    } else {
+      lane->close();
+    }
   }
 }
 
@@ -60,7 +72,6 @@ PinnedPool::Member* PinnedPool::find(const Lane& lane) {
 
 void PinnedPool::acquire(Order order, std::function<void(Acquired)> done) {
   const TimePoint now = parts_.loop.now();
-  if (!order.patient) order.deadline = std::min(order.deadline, now + parts_.settings.pinned.wait);
   waiters_.push_back({std::move(order), now, std::move(done)});
   serve();
   set_timer();
@@ -88,6 +99,7 @@ void PinnedPool::serve() {
 }
 
 void PinnedPool::serve_line() {
+  if (!parts_.health.allows()) return;
   for (auto it = waiters_.begin(); it != waiters_.end();) {
     const auto waiter = it++;
     if (waiter->cancelled.expired()) {
@@ -100,13 +112,15 @@ void PinnedPool::serve_line() {
 
 /// Returns false if no connection can be had for the first in line at present.
 bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
-  if (waiter->for_life && is_full(true)) return false;
   Member* other_context = nullptr;
   std::size_t opening = 0;
   for (Member& member : members_) {
-    if (member.state == State::opening && member.context == waiter->context) ++opening;
+    const bool same_kind = member.for_life == waiter->for_life;
+    if (member.state == State::opening && member.context == waiter->context && same_kind) {
+      ++opening;
+    }
     if (member.state != State::spare) continue;
-    if (member.context == waiter->context) {
+    if (member.context == waiter->context && (same_kind || !is_full(waiter->for_life))) {
       const Waiter served = std::move(*waiter);
       waiters_.erase(waiter);
       hand_out(member, served);
@@ -116,15 +130,16 @@ bool PinnedPool::serve_one(std::list<Waiter>::iterator waiter) {
   }
   // One connection is on its way for each who waits in front of this one.
   std::size_t ahead = 0;
-  for (auto it = waiters_.begin(); it != waiter; ++it) ahead += it->context == waiter->context;
+  for (auto it = waiters_.begin(); it != waiter; ++it) {
+    ahead += it->context == waiter->context && it->for_life == waiter->for_life;
+  }
   if (opening > ahead) return true;
-  if (parts_.loop.now() < retry_at_) return false;
-  if (is_full(false)) {
-    if (other_context == nullptr) return false;
+  if (is_full(waiter->for_life)) {
+    if (other_context == nullptr || waiter->for_life) return false;
     const auto lane = other_context->lane;
     lane->close();
   }
-  open(waiter->context);
+  open(waiter->context, waiter->for_life);
   return true;
 }
 
@@ -135,21 +150,26 @@ void PinnedPool::hand_out(Member& member, const Waiter& waiter) {
   waiter.done({std::make_unique<Lease>(*this, member.lane, nullptr), {}, {}});
 }
 
-void PinnedPool::open(const Context& context) {
-  members_.push_back(
-      {std::make_shared<Lane>(
-           Lane::Parts{parts_.loop, parts_.limits, parts_.stats, LaneRole::pinned,
-                       parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
-           *this),
-       context, State::opening, nullptr, parts_.loop.now()});
-  members_.back().lane->open(parts_.endpoint, parts_.plan(context, LaneRole::pinned),
-                             parts_.loop.now() + parts_.settings.timeout.connect);
+void PinnedPool::open(const Context& context, bool for_life) {
+  Member& member = members_.emplace_back();
+  member.context = context;
+  member.for_life = for_life;
+  member.state = State::opening;
+  member.since = parts_.loop.now();
+  member.seeker =
+      std::make_unique<ConnectGate::Seeker>(parts_.gate, false, [this, &member] { connect(member); });
+  member.seeker->want();
+}
+
+void PinnedPool::connect(Member& member) {
+  member.lane = std::make_shared<Lane>(parts_.lane_parts(LaneRole::pinned), *this);
+  member.lane->open(parts_.endpoint, parts_.plan(member.context, LaneRole::pinned),
+                    Clock::now() + parts_.settings.timeout.connect);
 }
 
 void PinnedPool::on_lane_open(Lane& lane, const HandshakeResult& /*result*/) {
-  backoff_.reset();
-  retry_at_ = {};
   Member* member = find(lane);
+  member->seeker->succeeded();
   member->state = State::spare;
   member->since = parts_.loop.now();
   serve();
@@ -160,15 +180,23 @@ void PinnedPool::on_lane_open(Lane& lane, const HandshakeResult& /*result*/) {
 void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
   const auto found = std::find_if(members_.begin(), members_.end(),
                                   [&](const Member& m) { return m.lane.get() == &lane; });
-  const Member member = *found;
-  members_.erase(found);
+  std::list<Member> ended;
+  ended.splice(ended.end(), members_, found);
+  Member& member = ended.front();
+  const bool refused = end.kind == LaneEnd::Kind::handshake_failed;
+  if (member.state == State::opening) {
+    if (end.kind == LaneEnd::Kind::closed) {
+      member.seeker->gave_up();
+    } else if (refused) {
+      member.seeker->succeeded();
+    } else {
+      member.seeker->failed();
+    }
+  }
   if (member.holder != nullptr) member.holder->on_lease_lost(end);
   if (closing_) return;
   if (end.left_unanswered) reaper_.reap({end.connection, end.unsettled});
-  if (member.state == State::opening && end.kind != LaneEnd::Kind::handshake_failed) {
-    // The upstream cannot be reached: those who wait do so within their deadlines.
-    retry_at_ = parts_.loop.now() + backoff_.next();
-  } else if (member.state == State::opening) {
+  if (member.state == State::opening && refused) {
     // Everybody who waits for this context learns why it cannot be had now.
     std::list<Waiter> failed;
     for (auto it = waiters_.begin(); it != waiters_.end();) {
@@ -190,14 +218,12 @@ void PinnedPool::on_lane_push(Lane& lane, std::string_view frame) {
   if (member != nullptr && member->holder != nullptr) member->holder->on_lease_push(frame);
 }
 
-void PinnedPool::on_lane_drained(Lane& /*lane*/) {}
-
 void PinnedPool::on_timer() {
   const TimePoint now = parts_.loop.now();
   std::list<Waiter> late;
   for (auto it = waiters_.begin(); it != waiters_.end();) {
     const auto next = std::next(it);
-    if (it->deadline <= now) late.splice(late.end(), waiters_, it);
+    if (gives_up_at(*it) <= now) late.splice(late.end(), waiters_, it);
     it = next;
   }
   std::vector<std::shared_ptr<Lane>> idle;
@@ -217,9 +243,17 @@ void PinnedPool::on_timer() {
   count();
 }
 
+/// Until when the waiter stays in line, as things are.
+TimePoint PinnedPool::gives_up_at(const Waiter& waiter) const {
+  if (waiter.patient || !is_full(waiter.for_life)) return waiter.deadline;
+  return std::min(waiter.deadline, waiter.since + parts_.settings.pinned.wait);
+}
+
 void PinnedPool::set_timer() {
-  if (!waiters_.empty() && retry_at_ > parts_.loop.now()) timer_.set_no_later_than(retry_at_);
-  for (const Waiter& waiter : waiters_) timer_.set_no_later_than(waiter.deadline);
+  for (const Waiter& waiter : waiters_) {
+    const TimePoint end = gives_up_at(waiter);
+    if (end != TimePoint::max()) timer_.set_no_later_than(end);
+  }
   for (const Member& member : members_) {
     if (member.state == State::spare) {
       timer_.set_no_later_than(member.since + parts_.settings.pinned.idle);

@@ -5,7 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "proxy/resilience/backoff.hpp"
 #include "proxy/upstream/lane.hpp"
 #include "proxy/upstream/reaper.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
@@ -37,6 +36,8 @@ class Lease {
   /// The connection has no state left of this client: the next one may have it.
   void give_back();
   void set_holder(LeaseHolder* holder);
+  /// It will be kept until the client leaves. Returns false if pinned.max_for_life are.
+  bool keep_for_life();
 
  private:
   PinnedPool& pool_;
@@ -44,8 +45,8 @@ class Lease {
 };
 
 /// Upstream connections that serve one client at a time: opened on demand up to pinned.max, kept
-/// spare for pinned.idle. Whoever finds none free waits in line, for pinned.wait or its deadline.
-/// Owned by Upstream.
+/// spare for pinned.idle. Whoever finds none free waits in line, for pinned.wait or its deadline;
+/// while the circuit is not closed everybody does. Owned by Upstream.
 class PinnedPool final : public LaneOwner {
  public:
   PinnedPool(UpstreamParts& parts, Reaper& reaper);
@@ -60,25 +61,28 @@ class PinnedPool final : public LaneOwner {
   /// Who wants a connection, and how.
   struct Order {
     Context context;
-    TimePoint deadline;  ///< Unless `patient`, pinned.wait may be over earlier.
-    bool patient = false;
+    TimePoint deadline;
+    bool patient = false;  ///< Waits until its deadline, and not only for pinned.wait, while all
+                           ///< are in use.
     bool for_life = false;          ///< Kept until the client leaves: counts apart.
     std::weak_ptr<void> cancelled;  ///< Once expired, nobody is called.
   };
   /// Calls `done` once, with a lease on a connection of the context, or a failure by the deadline.
   void acquire(Order order, std::function<void(Acquired)> done);
   void close();
+  /// The circuit was closed: what waits may go.
+  void resume() { serve(); }
 
   void on_lane_open(Lane& lane, const HandshakeResult& result) override;
   void on_lane_end(Lane& lane, LaneEnd end) override;
   void on_lane_push(Lane& lane, std::string_view frame) override;
-  void on_lane_drained(Lane& lane) override;
 
  private:
   friend class Lease;
   enum class State : std::uint8_t { opening, spare, leased };
   struct Member {
-    std::shared_ptr<Lane> lane;
+    std::unique_ptr<ConnectGate::Seeker> seeker;
+    std::shared_ptr<Lane> lane;  ///< None while it may not be tried to connect.
     Context context;
     State state;
     LeaseHolder* holder = nullptr;
@@ -95,8 +99,10 @@ class PinnedPool final : public LaneOwner {
   void serve_line();
   bool serve_one(std::list<Waiter>::iterator waiter);
   void hand_out(Member& member, const Waiter& waiter);
-  void open(const Context& context);
+  void open(const Context& context, bool for_life);
+  void connect(Member& member);
   bool is_full(bool for_life) const;
+  TimePoint gives_up_at(const Waiter& waiter) const;
   void on_timer();
   void set_timer();
   void count();
@@ -106,8 +112,6 @@ class PinnedPool final : public LaneOwner {
   std::list<Member> members_;
   std::list<Waiter> waiters_;
   Timer timer_;
-  Backoff backoff_;
-  TimePoint retry_at_{};  ///< No attempt to connect before.
   bool closing_ = false;
   bool serving_ = false;
   bool serve_again_ = false;

@@ -15,9 +15,8 @@ constexpr std::size_t kMostAtOnce = 64;
 
 Reaper::Reaper(UpstreamParts& parts)
     : parts_(parts),
-      retry_(parts.loop, [this] { connect(); }),
-      backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
-               static_cast<std::uint32_t>(Clock::now().time_since_epoch().count())) {}
+      seeker_(parts.gate, true, [this] { connect(); }),
+      soon_(parts.loop, [this] { seeker_.want(); }) {}
 
 Reaper::~Reaper() {
   close();
@@ -26,8 +25,7 @@ Reaper::~Reaper() {
 void Reaper::reap(EndedConnection ended) {
   if (ended.connection.client_id == 0) return;
   ended_.push_back(std::move(ended));
-  // In the next turn: many connections may end in this one.
-  if (lane_ == nullptr && !retry_.is_set()) retry_.set(parts_.loop.now());
+  if (lane_ == nullptr && !seeker_.is_waiting()) soon_.set_no_later_than(parts_.loop.now());
 }
 
 void Reaper::connect() {
@@ -35,14 +33,12 @@ void Reaper::connect() {
   asked_ = std::min(ended_.size(), kMostAtOnce);
   for (std::size_t i = 0; i < asked_; ++i) plan.predecessors.push_back(ended_[i].connection);
   lane_ = std::make_shared<Lane>(
-      Lane::Parts{parts_.loop, parts_.limits, parts_.stats, LaneRole::control,
-                  parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
-      *this);
+      parts_.lane_parts(LaneRole::control), *this);
   lane_->open(parts_.endpoint, std::move(plan), Clock::now() + parts_.settings.timeout.connect);
 }
 
 void Reaper::on_lane_open(Lane& lane, const HandshakeResult& result) {
-  backoff_.reset();
+  seeker_.succeeded();
   if (!result.predecessors_killed) warn("NOPERM");
   let_go();
   lane.close();
@@ -51,13 +47,17 @@ void Reaper::on_lane_open(Lane& lane, const HandshakeResult& result) {
 void Reaper::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   lane_.reset();
   if (end.kind == LaneEnd::Kind::handshake_failed) {
+    seeker_.succeeded();
+  } else if (!end.was_open) {
+    seeker_.failed();
+  }
+  if (end.kind == LaneEnd::Kind::handshake_failed) {
     // Who may not log in may not kill; nobody is to wait for that.
     warn(protocol::error_text(end.reply));
     let_go();
   }
   if (ended_.empty()) return;
-  const bool go_on = end.kind == LaneEnd::Kind::closed;
-  retry_.set(parts_.loop.now() + (go_on ? Duration{} : Duration(backoff_.next())));
+  soon_.set(parts_.loop.now());
 }
 
 void Reaper::let_go() {
@@ -78,7 +78,8 @@ void Reaper::warn(std::string_view reason) {
 }
 
 void Reaper::close() {
-  retry_.cancel();
+  seeker_.cancel();
+  soon_.cancel();
   ended_.clear();
   asked_ = 0;
   if (lane_ != nullptr) lane_->close();

@@ -3,7 +3,6 @@
 #include <memory>
 #include <vector>
 
-#include "proxy/resilience/backoff.hpp"
 #include "proxy/runtime/timer.hpp"
 #include "proxy/traffic/slot_handle.hpp"
 #include "proxy/upstream/lane.hpp"
@@ -34,7 +33,6 @@ class Reaper final : public LaneOwner {
   void on_lane_open(Lane& lane, const HandshakeResult& result) override;
   void on_lane_end(Lane& lane, LaneEnd end) override;
   void on_lane_push(Lane& /*lane*/, std::string_view /*frame*/) override {}
-  void on_lane_drained(Lane& /*lane*/) override {}
 
  private:
   void connect();
@@ -45,8 +43,8 @@ class Reaper final : public LaneOwner {
   std::vector<EndedConnection> ended_;
   std::size_t asked_ = 0;  ///< Of them, those the present connection is to kill.
   std::shared_ptr<Lane> lane_;
-  Timer retry_;
-  Backoff backoff_;
+  ConnectGate::Seeker seeker_;
+  Timer soon_;  ///< In the next turn: many connections may end in this one.
   RateLimit log_limit_;
 };
 

@@ -4,49 +4,67 @@
 
 namespace hawser {
 
+namespace {
+
+constexpr Duration kRefusedDelay = std::chrono::seconds(1);
+
+}  // namespace
+
 SubscriberLane::SubscriberLane(UpstreamParts& parts, UserId user, SubscriberLaneOwner& owner)
     : parts_(parts),
       user_(user),
       owner_(owner),
-      backoff_(parts.settings.reconnect.backoff_min, parts.settings.reconnect.backoff_max,
-               static_cast<std::uint32_t>(Clock::now().time_since_epoch().count())),
-      retry_(parts.loop, [this] { connect(); }) {}
+      seeker_(parts.gate, true, [this] { connect(); }),
+      refused_(parts.loop, [this] { seeker_.want(); }) {}
 
 SubscriberLane::~SubscriberLane() {
   close();
 }
 
 void SubscriberLane::ensure_open() {
-  if (lane_ == nullptr && !retry_.is_set()) connect();
+  if (lane_ == nullptr && !refused_.is_set()) seeker_.want();
 }
 
 void SubscriberLane::connect() {
   lane_ = std::make_shared<Lane>(
-      Lane::Parts{parts_.loop, parts_.limits, parts_.stats, LaneRole::subscriber,
-                  parts_.settings.buffers.max_bytes, parts_.settings.timeout.command},
-      *this);
+      parts_.lane_parts(LaneRole::subscriber), *this);
   lane_->open(parts_.endpoint,
               parts_.plan({.user = user_, .database = 0, .resp = resp_}, LaneRole::subscriber),
               Clock::now() + parts_.settings.timeout.connect);
 }
 
 void SubscriberLane::on_lane_open(Lane& lane, const HandshakeResult& /*result*/) {
-  backoff_.reset();
+  seeker_.succeeded();
   lane.become_feed();
   owner_.on_subscriber_open();
 }
 
 void SubscriberLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   lane_.reset();
-  if (end.kind == LaneEnd::Kind::closed) return;
+  if (end.kind == LaneEnd::Kind::closed) {
+    if (!end.was_open) seeker_.gave_up();
+    return;
+  }
   const bool refused = end.kind == LaneEnd::Kind::handshake_failed;
-  const std::string_view word = protocol::error_word(end.reply);
-  if (refused && resp_ == RespVersion::resp3 && (word == "NOPROTO" || word == "ERR")) {
+  const bool is_old = protocol::error_word(end.reply) == "NOPROTO" ||
+                      end.reply.find("unknown command") != std::string::npos;
+  if (refused && resp_ == RespVersion::resp3 && is_old) {
     resp_ = RespVersion::resp2;  // A server before Redis 6.
     connect();
     return;
   }
-  retry_.set(parts_.loop.now() + Duration(backoff_.next()));
+  if (end.was_open) {
+    seeker_.lost();
+  } else if (refused) {
+    seeker_.succeeded();
+  } else {
+    seeker_.failed();
+  }
+  if (refused) {
+    refused_.set(parts_.loop.now() + kRefusedDelay);
+  } else {
+    seeker_.want();
+  }
   std::uint64_t suppressed = 0;
   if (log_limit_.allow(parts_.loop.now(), suppressed)) {
     const std::string_view text = protocol::error_text(end.reply);
@@ -67,7 +85,8 @@ void SubscriberLane::on_lane_push(Lane& /*lane*/, std::string_view frame) {
 }
 
 void SubscriberLane::close() {
-  retry_.cancel();
+  seeker_.cancel();
+  refused_.cancel();
   if (lane_ != nullptr) lane_->close();
 }
 

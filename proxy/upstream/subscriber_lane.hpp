@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/resilience/backoff.hpp"
 #include "proxy/upstream/lane.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
@@ -35,6 +34,8 @@ class SubscriberLane final : public LaneOwner {
   ~SubscriberLane();
 
   bool is_open() const { return lane_ != nullptr && lane_->is_open(); }
+  /// Whether the upstream refused the user a moment ago.
+  bool is_refused() const { return refused_.is_set(); }
   /// Of the connection, as Redis knows it; 0: none is open.
   std::uint64_t client_id() const { return is_open() ? lane_->client_id() : 0; }
   /// Opens the connection if there is none, and keeps it open until close().
@@ -43,11 +44,13 @@ class SubscriberLane final : public LaneOwner {
   /// is_open().
   void send(std::string_view requests, TimePoint deadline) { lane_->pipe(requests, deadline); }
   void close();
+  void ping_if_idle(TimePoint limit, TimePoint deadline) {
+    if (is_open()) lane_->ping_if_idle(limit, deadline);
+  }
 
   void on_lane_open(Lane& lane, const HandshakeResult& result) override;
   void on_lane_end(Lane& lane, LaneEnd end) override;
   void on_lane_push(Lane& lane, std::string_view frame) override;
-  void on_lane_drained(Lane& /*lane*/) override {}
 
  private:
   void connect();
@@ -56,8 +59,8 @@ class SubscriberLane final : public LaneOwner {
   const UserId user_;
   SubscriberLaneOwner& owner_;
   std::shared_ptr<Lane> lane_;
-  Backoff backoff_;
-  Timer retry_;
+  ConnectGate::Seeker seeker_;
+  Timer refused_;  ///< After the server refused the user: until the next attempt.
   RespVersion resp_ = RespVersion::resp3;
   RateLimit log_limit_;
 };

@@ -52,26 +52,36 @@ Upstream::Upstream(Loop& loop, Logger& log, const config::Settings& settings,
              .instance = instance_name(settings.upstream.instance),
              .version = std::move(version),
              .stats = UpstreamStats(label_of(url)),
+             .health = Health(settings),
+             .gate = ConnectGate(loop, parts_.health, settings),
              .users = Users(url, settings.auth.cache),
              .listeners = {},
              .server_version = {}},
       home_{kUpstreamUser, static_cast<std::uint32_t>(url.db), RespVersion::resp2},
-      breaker_(std::make_unique<ClosedBreaker>()),
       control_(parts_),
+      circuit_(parts_, control_),
       reaper_(parts_),
       pinned_(parts_, reaper_),
       publisher_(parts_, reaper_, Context{}, LaneRole::publisher, false),
-      idle_timer_(loop, [this] { close_idle(); }) {}
+      idle_timer_(loop, [this] { close_idle(); }),
+      ping_timer_(loop, [this] { ping_idle(); }) {
+  circuit_.add_listener(*this);
+  circuit_.add_restorer(*this);
+  add_listener(*this);
+}
 
 Upstream::~Upstream() = default;
 
 void Upstream::start() {
   main_lane(home_)->ensure_open();
   idle_timer_.set(Clock::now() + parts_.settings.contexts.idle);
+  ping_timer_.set(Clock::now() + parts_.settings.reconnect.ping);
 }
 
 void Upstream::close() {
   idle_timer_.cancel();
+  ping_timer_.cancel();
+  circuit_.close();
   pinned_.close();
   reaper_.close();
   control_.close();
@@ -80,7 +90,9 @@ void Upstream::close() {
 }
 
 std::unique_ptr<SubscriberLane> Upstream::subscriber_lane(UserId user, SubscriberLaneOwner& owner) {
-  return std::make_unique<SubscriberLane>(parts_, user, owner);
+  auto lane = std::make_unique<SubscriberLane>(parts_, user, owner);
+  subscribers_.push_back(lane.get());
+  return lane;
 }
 
 MainLane* Upstream::find_main_lane(const Context& context) {
@@ -114,7 +126,7 @@ TimePoint Upstream::deadline_of(CommandClass command_class, TimePoint arrived) c
 
 /// Whether `bytes` may go to the lane; `why` not.
 bool Upstream::admit(const MainLane* lane, std::size_t bytes, Failure& why) {
-  if (!breaker_->allows(parts_.loop.now())) {
+  if (!parts_.health.allows()) {
     why = Failure::circuit_open;
     return false;
   }
@@ -136,7 +148,7 @@ TimePoint Upstream::forward_deadline(const MainLane& lane, CommandClass command_
 void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
   Failure why{};
   if (!admit(lane, request.raw.size(), why)) {
-    slot.fail(why);
+    fail(slot, why);
     return;
   }
   const CommandClass command_class = class_of(request);
@@ -149,7 +161,9 @@ void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
                 .block = request.canonical ? request.block : nullptr,
                 .slot = std::move(slot),
                 .deadline = deadline,
-                .command_class = command_class});
+                .command_class = command_class,
+                .effect = effect_of(request),
+                .final_deadline = request.arrived + parts_.settings.timeout.total});
 }
 
 void Upstream::forward_block(MainLane* lane, std::string_view bytes, std::vector<SlotHandle> slots,
@@ -158,11 +172,53 @@ void Upstream::forward_block(MainLane* lane, std::string_view bytes, std::vector
   const CommandClass command_class = class_of(last);
   if (!admit(lane, bytes.size(), why) ||
       forward_deadline(*lane, command_class, last.arrived) <= parts_.loop.now()) {
-    for (SlotHandle& slot : slots) slot.fail(why);
+    for (SlotHandle& slot : slots) fail(slot, why);
     return;
   }
-  lane->submit_block(bytes, std::move(slots), forward_deadline(*lane, command_class, last.arrived),
-                     command_class);
+  PendingRequest block;
+  block.bytes = bytes;
+  block.slots = std::move(slots);
+  block.deadline = forward_deadline(*lane, command_class, last.arrived);
+  block.submitted = parts_.loop.now();
+  block.command_class = command_class;
+  lane->submit(std::move(block));
+}
+
+void Upstream::fail(SlotHandle& slot, Failure why) {
+  slot.fail(why, why == Failure::circuit_open ? circuit_.retry_in() : 0);
+}
+
+void Upstream::on_circuit(const CircuitState& state) {
+  if (!state.is_closed()) return;
+  publisher_.resume();
+  for (const auto& lane : mains_) lane->resume();
+  pinned_.resume();
+}
+
+void Upstream::restore() {
+  main_lane(home_)->ensure_open();
+}
+
+bool Upstream::is_restored() const {
+  return std::any_of(mains_.begin(), mains_.end(), [this](const auto& lane) {
+    return lane->context() == home_ && (lane->is_open() || lane->is_refused());
+  });
+}
+
+void Upstream::on_lane_open(const Context& context) {
+  if (context == home_) circuit_.on_restored();
+}
+
+/// So that a server that vanished without a word is noticed before a request needs it.
+void Upstream::ping_idle() {
+  const TimePoint now = parts_.loop.now();
+  const TimePoint limit = now - parts_.settings.reconnect.ping;
+  for (const auto& lane : mains_) lane->ping_if_idle(limit);
+  publisher_.ping_if_idle(limit);
+  for (SubscriberLane* lane : subscribers_) {
+    lane->ping_if_idle(limit, now + parts_.settings.timeout.command);
+  }
+  ping_timer_.set(now + parts_.settings.reconnect.ping / 2);
 }
 
 std::string_view Upstream::server_version() const {

@@ -8,9 +8,9 @@
 
 #include "config/redis_url.hpp"
 #include "config/settings.hpp"
-#include "proxy/resilience/breaker.hpp"
 #include "proxy/traffic/client.hpp"
 #include "proxy/traffic/handler.hpp"
+#include "proxy/upstream/circuit.hpp"
 #include "proxy/upstream/control.hpp"
 #include "proxy/upstream/main_lane.hpp"
 #include "proxy/upstream/pinned_pool.hpp"
@@ -22,7 +22,7 @@ namespace hawser {
 
 /// The door to Redis: the only way for a handler to send anything there. Owns every upstream
 /// connection, the users' credentials and the circuit. Owned by Server; data thread only.
-class Upstream {
+class Upstream final : private CircuitListener, private Restorer, private LaneEvents {
  public:
   Upstream(Loop& loop, Logger& log, const config::Settings& settings, const config::RedisUrl& url,
            std::string version);
@@ -60,7 +60,9 @@ class Upstream {
   const protocol::Limits& limits() const { return parts_.limits; }
   StatsSource& stats() { return parts_.stats; }
   const UpstreamStats& figures() const { return parts_.stats; }
-  Breaker& breaker() { return *breaker_; }
+  Circuit& circuit() { return circuit_; }
+  /// Answers a request that may not be sent because the circuit is not closed.
+  void refuse(SlotHandle slot) { slot.fail(Failure::circuit_open, circuit_.retry_in()); }
   std::uint32_t home_database() const { return home_.database; }
 
   /// The upstream's version as it told, else upstream.assumed_version.
@@ -71,7 +73,16 @@ class Upstream {
   TimePoint deadline_of(CommandClass command_class, TimePoint arrived) const;
 
  private:
+  void on_circuit(const CircuitState& state) override;
+  void restore() override;
+  bool is_restored() const override;
+  void on_lane_open(const Context& context) override;
+  void on_lane_lost(const Context& /*context*/) override {}
+  void on_push(const Context& /*context*/, std::string_view /*frame*/) override {}
+
   bool admit(const MainLane* lane, std::size_t bytes, Failure& why);
+  void fail(SlotHandle& slot, Failure why);
+  void ping_idle();
   TimePoint forward_deadline(const MainLane& lane, CommandClass command_class,
                              TimePoint arrived) const;
   void close_idle();
@@ -79,14 +90,16 @@ class Upstream {
 
   UpstreamParts parts_;
   const Context home_;  ///< User and database of the URL, RESP2.
-  std::unique_ptr<Breaker> breaker_;
   Control control_;
+  Circuit circuit_;
   Reaper reaper_;
   PinnedPool pinned_;
   MainLane publisher_;
   std::vector<std::unique_ptr<MainLane>> mains_;
   MainLane* last_used_ = nullptr;
   Timer idle_timer_;
+  Timer ping_timer_;
+  std::vector<SubscriberLane*> subscribers_;
   std::string scratch_;
 };
 

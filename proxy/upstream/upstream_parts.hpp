@@ -9,7 +9,10 @@
 #include "proxy/runtime/connector.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/traffic/lane_events.hpp"
+#include "proxy/upstream/connect_gate.hpp"
 #include "proxy/upstream/handshake.hpp"
+#include "proxy/upstream/health.hpp"
+#include "proxy/upstream/lane.hpp"
 #include "proxy/upstream/upstream_stats.hpp"
 #include "proxy/upstream/users.hpp"
 
@@ -25,12 +28,18 @@ struct UpstreamParts {
   const std::string instance;  ///< Second part of the names of connections.
   const std::string version;   ///< Of hawser.
   UpstreamStats stats;
+  Health health;
+  ConnectGate gate;
   Users users;
   std::vector<LaneEvents*> listeners;
   std::string server_version;  ///< As the last handshake told; empty before.
 
   std::string connection_name(LaneRole role) const {
     return "hawser:" + instance + ":" + std::string(lane_role_name(role));
+  }
+  Lane::Parts lane_parts(LaneRole role) {
+    return {loop,   limits, stats, role, settings.buffers.max_bytes,
+            health, settings.timeout.command};
   }
   HandshakePlan plan(const Context& context, LaneRole role) const {
     const Users::Credentials& login = users.credentials(context.user);

@@ -11,7 +11,16 @@ constexpr std::array<std::string_view, kConnectFailures> kFailureNames = {
 constexpr std::array<std::string_view, kCommandClasses> kClassNames = {
     "read", "write", "blocking", "pubsub", "script", "transaction", "cache"};
 
+constexpr std::array<std::string_view, kRetryOutcomes> kOutcomeNames = {"succeeded", "failed",
+                                                                       "refused"};
+constexpr std::array<std::string_view, kCircuitStates> kCircuitNames = {"closed", "half-open",
+                                                                        "open"};
+
 }  // namespace
+
+std::string_view circuit_name(std::int64_t state) {
+  return kCircuitNames[static_cast<std::size_t>(state)];
+}
 
 std::string_view lane_role_name(LaneRole role) {
   return kRoleNames[static_cast<std::size_t>(role)];
@@ -55,6 +64,16 @@ void UpstreamStats::report(StatsReport& out) const {
   out.counter("hawser_upstream_swallowed_replies_total",
               "Replies that came after nobody waited for them any more.", {},
               swallowed_replies.value());
+  for (std::size_t i = 0; i < kRetryOutcomes; ++i) {
+    out.counter("hawser_retries_total", "Requests that were, or might have been, sent again.",
+                {{"outcome", kOutcomeNames[i]}}, retries[i].value());
+  }
+  out.gauge("hawser_circuit_state", "The circuit: 0 closed, 1 half-open, 2 open.",
+            {{"upstream", upstream}}, static_cast<double>(circuit.value()));
+  for (std::size_t i = 0; i < kCircuitStates; ++i) {
+    out.counter("hawser_circuit_transitions_total", "Changes of the circuit's state.",
+                {{"to", kCircuitNames[i]}}, circuit_transitions[i].value());
+  }
   out.gauge("hawser_commands_in_flight", "Requests given to an upstream connection, unanswered.",
             {}, static_cast<double>(in_flight.value()));
   for (std::size_t i = 0; i < kCommandClasses; ++i) {

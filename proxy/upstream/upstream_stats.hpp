@@ -23,6 +23,18 @@ enum class ConnectFailure : std::uint8_t { refused, timeout, unresolved, rejecte
 inline constexpr std::size_t kConnectFailures = 5;
 ConnectFailure classify_connect_failure(std::string_view reason);
 
+/// How sending a request again ended.
+enum RetryOutcome : std::uint8_t {
+  succeeded,
+  failed,   ///< It was rejected or lost again.
+  refused,  ///< retry.budget
+};
+inline constexpr std::size_t kRetryOutcomes = 3;
+
+inline constexpr std::size_t kCircuitStates = 3;
+/// Of the value of UpstreamStats::circuit.
+std::string_view circuit_name(std::int64_t state);
+
 inline constexpr std::size_t kCommandClasses = 7;
 std::string_view command_class_name(CommandClass c);
 
@@ -41,6 +53,10 @@ struct UpstreamStats final : StatsSource {
   Counter sent_bytes;
   Counter protocol_errors;
   Counter swallowed_replies;
+  std::array<Counter, kRetryOutcomes> retries;
+  /// Of the circuit: 0 closed, 1 half-open, 2 open; and how often it became each of these.
+  Gauge circuit;
+  std::array<Counter, kCircuitStates> circuit_transitions;
   Gauge in_flight;
   std::array<LatencyHistogram, kCommandClasses> duration;
   Gauge pinned_in_use;

@@ -45,8 +45,8 @@ class LaneBlocks : public ::testing::Test, public LaneOwner {
     std::vector<std::string> got;
     const SinkPtr<Answers> sink(new Answers(got, loop_, expected));
     submit_ = [&](Lane& lane) { submit(lane, *sink); };
-    lane_ = std::make_shared<Lane>(Lane::Parts{loop_, limits_, stats_, LaneRole::main, 1 << 20, 2s},
-                                   *this);
+    lane_ = std::make_shared<Lane>(
+        Lane::Parts{loop_, limits_, stats_, LaneRole::main, 1 << 20, health_, 2s}, *this);
     HandshakePlan plan;
     plan.name = "hawser:test:main";
     plan.version = "1";
@@ -69,12 +69,12 @@ class LaneBlocks : public ::testing::Test, public LaneOwner {
   void on_lane_open(Lane& lane, const HandshakeResult&) override { submit_(lane); }
   void on_lane_end(Lane&, LaneEnd) override { loop_.stop(); }
   void on_lane_push(Lane&, std::string_view) override {}
-  void on_lane_drained(Lane&) override {}
 
   test::PlainRedis redis_;
   protocol::Limits limits_;
   Loop loop_;
   UpstreamStats stats_{"test"};
+  Health health_{config::Settings{}};
   std::shared_ptr<Lane> lane_;
   std::function<void(Lane&)> submit_;
 };

@@ -31,6 +31,7 @@ class ModelClient final : public ReplyQueueOwner {
 
   void on_replies_ready() override {}
   std::size_t write_through(std::string_view bytes) override;
+  void on_reply_held() override {}
   void on_reply_broken() override { broken = true; }
 
   const std::uint64_t id;

@@ -28,12 +28,12 @@ def encode(*words):
 class Client:
     """One connection, TCP or Unix. client("GET", "k") sends and reads one reply."""
 
-    def __init__(self, address, timeout=TIMEOUT):
+    def __init__(self, address, timeout=TIMEOUT, host="127.0.0.1"):
         if isinstance(address, str):
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.connect(address)
         else:
-            self.socket = socket.create_connection(("127.0.0.1", address))
+            self.socket = socket.create_connection((host, address))
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(timeout)
         self.file = self.socket.makefile("rb")

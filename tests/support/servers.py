@@ -39,19 +39,22 @@ def eventually(condition, what, deadline=DEADLINE):
         time.sleep(0.01)
 
 
-def accepts(port):
+def accepts(port, host="127.0.0.1"):
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((host, port), 1).close()
         return True
     except OSError:
         return False
 
 
 class RedisServer:
-    """A redis-server without persistence that can be killed, frozen and started again."""
+    """A redis-server without persistence that can be killed, frozen and started again. `prefix` are
+    words before the command, as of a network namespace it is to run in."""
 
-    def __init__(self, *options, start=True):
-        self.port = free_port()
+    def __init__(self, *options, start=True, host="127.0.0.1", port=None, prefix=()):
+        self.host = host
+        self.port = port or free_port()
+        self.prefix = prefix
         self.options = options
         self.process = None
         if start:
@@ -59,10 +62,10 @@ class RedisServer:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--save", "", "--appendonly", "no",
-             "--enable-debug-command", "yes", *self.options], stdout=subprocess.DEVNULL,
-            preexec_fn=end_with_parent)
-        eventually(lambda: accepts(self.port), "redis-server listens")
+            [*self.prefix, "redis-server", "--port", str(self.port), "--save", "",
+             "--appendonly", "no", "--enable-debug-command", "yes", *self.options],
+            stdout=subprocess.DEVNULL, preexec_fn=end_with_parent)
+        eventually(lambda: accepts(self.port, self.host), "redis-server listens")
 
     def kill(self):
         self.process.kill()

@@ -11,7 +11,9 @@ namespace hawser {
 
 /// A request as the dispatcher hands it on.
 struct Built {
-  Built(std::initializer_list<std::string_view> words) {
+  Built(std::initializer_list<std::string_view> words)
+      : Built(std::vector<std::string_view>(words)) {}
+  explicit Built(const std::vector<std::string_view>& words) {
     for (const std::string_view word : words) {
       spans.push_back({bytes.size(), word.size()});
       bytes += word;

@@ -42,6 +42,7 @@ class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
     through_ += bytes.substr(0, n);
     return n;
   }
+  void on_reply_held() override { ++held_; }
   void on_reply_broken() override { broken_ = true; }
 
   BlockPool pool_;
@@ -51,6 +52,7 @@ class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
       stats_, clock_, pool_, {.output = kOutput, .stream_above = kStreamAbove}};
   SinkPtr<ReplyQueue> queue_;
   int ready_ = 0;
+  int held_ = 0;
   bool broken_ = false;
   std::size_t socket_takes_ = 0;
   std::string through_;

@@ -54,7 +54,8 @@ TEST_F(TopicsTest, ATopicIsAskedForOnceHoweverManyWantIt) {
   EXPECT_EQ(sent(topics_), "unsubscribe a");
   EXPECT_EQ(topics_.size(), 1U);  // Until that is acknowledged.
   topics_.settle(*topics_.take_acknowledgement(ack(PubSubFrame::Type::unsubscribed, "a")).topic);
-  EXPECT_TRUE(topics_.empty());
+  EXPECT_EQ(topics_.size(), 0U);
+  EXPECT_FALSE(topics_.wants_upstream());
 }
 
 TEST_F(TopicsTest, KindsOfOneNameAreTopicsOfTheirOwn) {

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/traffic/slot_handle.hpp"
+#include "proxy/upstream/effect.hpp"
+#include "proxy/upstream/upstream_stats.hpp"
+
+namespace hawser {
+
+/// A request, or a block of them, that waits to be sent, for the first time or again. At the end of
+/// its life whoever still waits for an answer is told why there was none.
+struct PendingRequest {
+  PendingRequest() = default;
+  PendingRequest(PendingRequest&&) = default;
+  PendingRequest& operator=(PendingRequest&&) = default;
+  ~PendingRequest() { refuse(); }
+
+  /// Answers it without its having been sent (again).
+  void refuse() {
+    for (SlotHandle& slot : slots) {
+      if (!slot) continue;
+      if (error.empty()) {
+        slot.fail(failure, failure_number);
+      } else {
+        slot.complete(error);
+      }
+    }
+    slots.clear();
+  }
+
+  std::string bytes;
+  std::vector<SlotHandle> slots;  ///< One, or those of a block.
+  TimePoint deadline{};
+  TimePoint submitted{};
+  CommandClass command_class = CommandClass::write;
+  Effect effect = Effect::unknown;
+  std::uint8_t attempts = 0;         ///< How often it was sent before.
+  Failure failure = Failure::down;   ///< What it is answered if it is not sent any more ...
+  std::int64_t failure_number = 0;   ///< ... with the number in its text ...
+  std::string error;                 ///< ... unless Redis had rejected it: with these words.
+};
+
+}  // namespace hawser
