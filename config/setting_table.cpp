@@ -207,6 +207,39 @@ constexpr std::array kTable = {
          .min = 0,
          .max = kDay}),
 
+    bind<&Settings::degrade, &Settings::Degrade::miss>(
+        {.key = "degrade.miss",
+         .type = Type::text_list,
+         .doc = "While the circuit is not closed, reads of keys that fit one of these patterns are "
+                "answered as if the keys did not exist: GET, MGET, GETRANGE, STRLEN, EXISTS, TTL, "
+                "PTTL, HGET, HMGET and HGETALL. For caches; other requests get the error.",
+         .example = "cache:*",
+         .may_be_empty = true,
+         .check = values::check_pattern}),
+    bind<&Settings::degrade, &Settings::Degrade::drop>(
+        {.key = "degrade.drop",
+         .type = Type::text_list,
+         .doc = "While the circuit is not closed, plain SET, DEL, UNLINK and EXPIRE of keys that "
+                "fit one of these patterns are answered +OK or :0 and not performed. The keys are "
+                "remembered in memory and deleted before the circuit is closed. Only for caches: "
+                "the writes are lost, and what is remembered is lost with the process.",
+         .example = "cache:*",
+         .may_be_empty = true,
+         .check = values::check_pattern}),
+    bind<&Settings::degrade, &Settings::Degrade::journal_keys>(
+        {.key = "degrade.journal_keys",
+         .type = Type::count,
+         .doc = "Keys remembered for degrade.drop. Beyond that the whole pattern is deleted once "
+                "Redis is back, and its keys count as absent until that is done.",
+         .min = 1,
+         .max = 1'000'000'000}),
+    bind<&Settings::degrade, &Settings::Degrade::journal_bytes>(
+        {.key = "degrade.journal_bytes",
+         .type = Type::size,
+         .doc = "The same in bytes of memory.",
+         .min = kKiB,
+         .max = kTiB}),
+
     bind<&Settings::clients, &Settings::Clients::max>(
         {.key = "clients.max",
          .type = Type::count,

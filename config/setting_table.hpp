@@ -37,6 +37,7 @@ struct Setting {
   bool reloadable = false;      ///< Whether SIGHUP changes it in the running process.
   std::string_view doc{};       ///< Sentences; the first stands alone in --help.
   std::string_view example{};   ///< Shown where the default is empty.
+  bool may_be_empty = false;    ///< Of lists.
   std::int64_t min = 0;         ///< Of durations in ms, sizes in bytes, counts.
   std::int64_t max = 0;
   std::span<const std::string_view> choices{};   ///< In the order of the enumerators.

@@ -48,7 +48,7 @@ Problem store(const Setting& setting, const Values& values, std::string& field) 
 }
 
 Problem store(const Setting& setting, const Values& values, std::vector<std::string>& field) {
-  if (values.empty())
+  if (values.empty() && !setting.may_be_empty)
     return problem("empty list", "", "at least one, such as " + std::string(setting.example));
   for (const std::string& text : values) {
     if (setting.check == nullptr) continue;
@@ -154,6 +154,11 @@ Problem check_upstream(std::string_view text) {
   if (url->transport == RedisUrl::Transport::tls) {
     return "TLS is not available yet (got rediss:// or valkeys://, want redis:// or unix://)";
   }
+  return std::nullopt;
+}
+
+Problem check_pattern(std::string_view text) {
+  if (text.empty()) return "must not be empty (got \"\", want a pattern like \"cache:*\")";
   return std::nullopt;
 }
 

@@ -50,6 +50,7 @@ constexpr Setting bind(Setting row) {
 
 /// Checks of single texts, for Setting::check.
 Setting::Problem check_upstream(std::string_view text);
+Setting::Problem check_pattern(std::string_view text);
 Setting::Problem check_listener(std::string_view text);
 Setting::Problem check_admin(std::string_view text);
 Setting::Problem check_version(std::string_view text);

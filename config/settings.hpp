@@ -66,6 +66,13 @@ struct Settings {
     Milliseconds flap{10000};
   } circuit;
 
+  struct Degrade {
+    std::vector<std::string> miss;  ///< Patterns of keys that reads take for absent ...
+    std::vector<std::string> drop;  ///< ... and that writes are dropped for.
+    std::uint64_t journal_keys = 100000;
+    std::uint64_t journal_bytes = std::uint64_t{32} << 20;
+  } degrade;
+
   struct Clients {
     std::uint64_t max = 10000;
     std::uint64_t pipeline = 10000;  ///< Requests of one client not yet answered, at most.

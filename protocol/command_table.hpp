@@ -50,6 +50,9 @@ inline constexpr std::uint32_t no_multi = 1U << 17;
 inline constexpr std::uint32_t allow_busy = 1U << 18;
 }  // namespace flag
 
+/// Command::since of hawser's own commands, which no server knows.
+inline constexpr std::string_view kOwn = "hawser";
+
 /// One row: a command or a subcommand of one. What a row cannot say: XREAD and XREADGROUP are
 /// `shared`, yet with BLOCK they wait, and only their arguments tell.
 struct Command {
@@ -61,7 +64,7 @@ struct Command {
   std::int16_t first_key;  ///< 1-based position of the first key, 0 if there is none.
   std::int16_t last_key;   ///< Negative: from the end.
   std::int16_t key_step;
-  std::string_view since;  ///< Server version for rows newer than 7.0; else empty.
+  std::string_view since;  ///< Server version for rows newer than 7.0, kOwn; else empty.
   std::uint16_t index;     ///< Its place in the table; dense, for counters by command.
 
   bool is(std::uint32_t f) const { return (flags & f) != 0; }

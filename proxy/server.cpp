@@ -8,9 +8,11 @@
 #include <csignal>
 
 #include "proxy/admin/admin_server.hpp"
+#include "proxy/admin/proxy_handler.hpp"
 #include "proxy/blocking/pinned_handler.hpp"
 #include "proxy/blocking/stream_read_handler.hpp"
 #include "proxy/blocking/unblock_handler.hpp"
+#include "proxy/degradation/degrading_handler.hpp"
 #include "proxy/downstream/client_registry.hpp"
 #include "proxy/downstream/listener.hpp"
 #include "proxy/downstream/local_commands.hpp"
@@ -49,6 +51,18 @@ std::uint64_t raise_descriptor_limit(std::uint64_t clients) {
                                                    : limit.rlim_cur / 2;
 }
 
+Breaker::Mode mode_of(CircuitOrder order) {
+  switch (order) {
+    case CircuitOrder::open:
+      return Breaker::Mode::held_open;
+    case CircuitOrder::close:
+      return Breaker::Mode::held_closed;
+    case CircuitOrder::automatic:
+      break;
+  }
+  return Breaker::Mode::automatic;
+}
+
 bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
@@ -65,7 +79,7 @@ struct ReloadStats final : StatsSource {
 
 }  // namespace
 
-struct Server::Impl final : HealthView {
+struct Server::Impl final : HealthView, OperatorActions {
   Impl(const config::Settings& given, const config::RedisUrl& url,
        std::vector<config::ListenUrl> listen_urls, Reload load_again)
       : settings(given),
@@ -81,10 +95,12 @@ struct Server::Impl final : HealthView {
         stream_read(forward, pinned),
         unblock(upstream, blocked),
         local(registry, loop),
+        proxy(*this),
         hub(upstream),
         pubsub(upstream, hub, forward),
         subscribed(pubsub, local),
-        dispatcher({forward, pinned, local, refuse, subscribed}),
+        degrading(upstream, forward),
+        dispatcher({ordinary(), pinned, local, refuse, subscribed}),
         transactions({.upstream = upstream,
                       .ordinary = dispatcher,
                       .blocked = blocked,
@@ -109,6 +125,7 @@ struct Server::Impl final : HealthView {
         drain_timer(loop, [this] { drain_step(); }) {
     for (const char* name : {"auth", "hello", "select"}) dispatcher.route(name, context);
     dispatcher.route("info", info);
+    for (const char* name : {"proxy", "proxy|health", "proxy|help"}) dispatcher.route(name, proxy);
     dispatcher.route("client|unblock", unblock);
     dispatcher.route("xread", stream_read);
     dispatcher.route("xreadgroup", stream_read);
@@ -126,6 +143,12 @@ struct Server::Impl final : HealthView {
     downstream_stats.buffers = &loop.blocks().in_use();
   }
 
+  /// Who has requests that go to the main lane.
+  Handler& ordinary() {
+    const bool degrades = !settings.degrade.miss.empty() || !settings.degrade.drop.empty();
+    if (degrades) return degrading;
+    return forward;
+  }
   int run();
   std::uint64_t redirect_target(std::int64_t client_id);
   bool start_listeners();
@@ -141,6 +164,11 @@ struct Server::Impl final : HealthView {
   bool listening() const override { return is_listening.load(std::memory_order_relaxed); }
   bool draining() const override { return downstream_stats.draining.value() != 0; }
   RedisHealth redis() const override;
+
+  // OperatorActions: called from the admin thread.
+  void set_circuit(CircuitOrder order) override {
+    loop.post([this, order] { upstream.circuit().set_mode(mode_of(order)); });
+  }
 
   config::Settings settings;
   const Reload reload_settings;
@@ -160,10 +188,12 @@ struct Server::Impl final : HealthView {
   StreamReadHandler stream_read;
   UnblockHandler unblock;
   LocalCommands local;
+  ProxyHandler proxy;
   RefuseHandler refuse;
   Hub hub;
   PubSubHandler pubsub;
   SubscribedHandler subscribed;
+  DegradingHandler degrading;
   Dispatcher dispatcher;
   TransactionHandler transactions;
   DownstreamParts parts;
@@ -264,9 +294,9 @@ int Server::Impl::run() {
   if (!start_listeners()) return 1;
   if (settings.admin.listen != "off") {
     admin = std::make_unique<AdminServer>(
-        settings.admin.listen, *this,
+        settings.admin.listen, *this, *this,
         std::vector<const StatsSource*>{&build, &downstream_stats, &upstream.figures(),
-                                        &hub.stats(), &reload_stats},
+                                        &hub.stats(), &degrading.stats(), &reload_stats},
         log, settings.health.readiness == config::Readiness::upstream);
     if (const auto problem = admin->start()) {
       log.error("cannot start the admin listener", {{"reason", *problem}});

@@ -8,18 +8,18 @@
 
 namespace hawser {
 
-AdminServer::AdminServer(std::string listen, const HealthView& health,
+AdminServer::AdminServer(std::string listen, const HealthView& health, OperatorActions& actions,
                          std::vector<const StatsSource*> sources, Logger& log,
                          bool readiness_follows_upstream)
     : listen_(std::move(listen)),
       log_stats_(log),
       sources_(std::move(sources)),
       endpoints_(
-          health, [this] { return render_metrics(sources_, read_process_stats()); },
+          health, actions, [this] { return render_metrics(sources_, read_process_stats()); },
           readiness_follows_upstream),
       http_(
-          [this](std::string_view method, std::string_view target) {
-            return endpoints_.answer(method, target, std::chrono::system_clock::now());
+          [this](const HttpRequest& request) {
+            return endpoints_.answer(request, std::chrono::system_clock::now());
           },
           log) {
   sources_.push_back(&log_stats_);

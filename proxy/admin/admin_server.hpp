@@ -14,14 +14,15 @@
 
 namespace hawser {
 
-/// Health and metrics over HTTP. Owned by Server, which calls it from the main thread; it answers
+/// Health, metrics and the operator's orders over HTTP. Owned by Server, which calls it from the main thread; it answers
 /// on a thread of its own and never waits for the data thread. Adds the figures of the process and
 /// of the log to those of `sources`.
 class AdminServer {
  public:
   /// `listen` as in HttpServer::start(). `health`, the sources and `log` must outlive this.
-  AdminServer(std::string listen, const HealthView& health, std::vector<const StatsSource*> sources,
-              Logger& log, bool readiness_follows_upstream);
+  AdminServer(std::string listen, const HealthView& health, OperatorActions& actions,
+              std::vector<const StatsSource*> sources, Logger& log,
+              bool readiness_follows_upstream);
 
   /// Returns why it cannot listen; then it does not run.
   std::optional<std::string> start();

@@ -11,19 +11,22 @@
 namespace hawser {
 namespace {
 
-enum class Path { live, ready, started, metrics, redis };
+enum class Path { live, ready, started, metrics, redis, circuit_open, circuit_close, circuit_auto };
 
 struct NamedPath {
   std::string_view name;
   Path path;
 };
 
-constexpr std::array<NamedPath, 6> kPaths = {{{"/livez", Path::live},
+constexpr std::array<NamedPath, 9> kPaths = {{{"/livez", Path::live},
                                               {"/healthz", Path::live},
                                               {"/readyz", Path::ready},
                                               {"/startupz", Path::started},
                                               {"/metrics", Path::metrics},
-                                              {"/health/redis", Path::redis}}};
+                                              {"/health/redis", Path::redis},
+                                              {"/circuit/open", Path::circuit_open},
+                                              {"/circuit/close", Path::circuit_close},
+                                              {"/circuit/auto", Path::circuit_auto}}};
 
 HttpResponse fine() {
   HttpResponse response;
@@ -50,12 +53,22 @@ HttpResponse not_found() {
   return response;
 }
 
-HttpResponse wrong_method() {
+HttpResponse wrong_method(bool is_change) {
   HttpResponse response;
   response.status = 405;
-  response.allow = "GET, HEAD";
-  response.body = "method not allowed; use GET or HEAD\n";
+  response.allow = is_change ? "POST" : "GET, HEAD";
+  response.body = is_change ? "method not allowed; use POST\n"
+                            : "method not allowed; use GET or HEAD\n";
   return response;
+}
+
+/// An address, or this machine: never a name that some page has had resolved to it.
+bool is_own_host(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  const bool bracketed = host.starts_with('[');
+  if (!bracketed && colon != std::string_view::npos) host = host.substr(0, colon);
+  return bracketed || host == "localhost" ||
+         (!host.empty() && host.find_first_not_of("0123456789.") == std::string_view::npos);
 }
 
 void append_member(std::string& out, std::string_view key, std::string_view value) {
@@ -79,15 +92,24 @@ void append_latency(std::string& out, double milliseconds) {
 
 }  // namespace
 
-HttpResponse Endpoints::answer(std::string_view method, std::string_view target,
+HttpResponse Endpoints::answer(const HttpRequest& request,
                                std::chrono::system_clock::time_point now) const {
-  target = target.substr(0, target.find('?'));
+  const std::string_view target = request.target.substr(0, request.target.find('?'));
   std::optional<Path> path;
   for (const NamedPath& entry : kPaths) {
     if (entry.name == target) path = entry.path;
   }
   if (!path) return not_found();
-  if (method != "GET" && method != "HEAD") return wrong_method();
+  const bool is_change = *path >= Path::circuit_open;
+  const bool fits = is_change ? request.method == "POST"
+                              : request.method == "GET" || request.method == "HEAD";
+  if (!fits) return wrong_method(is_change);
+  if (is_change && (!request.origin.empty() || !is_own_host(request.host))) {
+    HttpResponse response;
+    response.status = 403;
+    response.body = "changes are not taken from web pages or under another host's name\n";
+    return response;
+  }
   switch (*path) {
     case Path::live:
       return live();
@@ -97,6 +119,15 @@ HttpResponse Endpoints::answer(std::string_view method, std::string_view target,
       return started();
     case Path::redis:
       return redis(now);
+    case Path::circuit_open:
+      actions_.set_circuit(CircuitOrder::open);
+      return fine();
+    case Path::circuit_close:
+      actions_.set_circuit(CircuitOrder::close);
+      return fine();
+    case Path::circuit_auto:
+      actions_.set_circuit(CircuitOrder::automatic);
+      return fine();
     case Path::metrics:
       break;
   }

@@ -6,8 +6,17 @@
 #include <string_view>
 
 #include "proxy/admin/health_view.hpp"
+#include "proxy/admin/operator_actions.hpp"
 
 namespace hawser {
+
+/// One HTTP request, as far as it is looked at; header fields as they came, or empty.
+struct HttpRequest {
+  std::string_view method;
+  std::string_view target;
+  std::string_view host;
+  std::string_view origin;
+};
 
 /// One HTTP answer. For HEAD the server sends it without the body.
 struct HttpResponse {
@@ -27,14 +36,16 @@ class Endpoints {
   static constexpr std::chrono::milliseconds kHeartbeatLimit{5000};
 
   /// With `readiness_follows_upstream` /readyz also wants Redis to be reachable.
-  Endpoints(const HealthView& health, MetricsRenderer metrics, bool readiness_follows_upstream)
+  Endpoints(const HealthView& health, OperatorActions& actions, MetricsRenderer metrics,
+            bool readiness_follows_upstream)
       : health_(health),
+        actions_(actions),
         metrics_(std::move(metrics)),
         readiness_follows_upstream_(readiness_follows_upstream) {}
 
-  /// `target` as in the request line; a query is ignored. `now` is shown by /health/redis.
-  HttpResponse answer(std::string_view method, std::string_view target,
-                      std::chrono::system_clock::time_point now) const;
+  /// A query in the target is ignored. `now` is shown by /health/redis. Changes are asked by POST,
+  /// and not from pages in a browser: those carry an Origin, or the name of another host.
+  HttpResponse answer(const HttpRequest& request, std::chrono::system_clock::time_point now) const;
 
  private:
   HttpResponse live() const;
@@ -43,6 +54,7 @@ class Endpoints {
   HttpResponse redis(std::chrono::system_clock::time_point now) const;
 
   const HealthView& health_;
+  OperatorActions& actions_;
   MetricsRenderer metrics_;
   bool readiness_follows_upstream_;
 };

@@ -117,7 +117,7 @@ struct HttpServer::Impl {
   asio::awaitable<void> accept_loop();
   asio::awaitable<void> serve(std::list<beast::tcp_stream>::iterator connection);
   asio::awaitable<void> exchange(beast::tcp_stream& stream);
-  HttpResponse respond(std::string_view method, std::string_view target);
+  HttpResponse respond(const HttpRequest& request);
 
   Responder responder;
   Logger& log;
@@ -226,11 +226,13 @@ asio::awaitable<void> HttpServer::Impl::exchange(beast::tcp_stream& stream) {
       keep_alive = false;
     } else {
       const auto& request = parser.get();
-      const beast::string_view method = request.method_string();
-      const beast::string_view target = request.target();
+      const auto view = [](beast::string_view text) {
+        return std::string_view(text.data(), text.size());
+      };
       head = request.method() == http::verb::head;
       keep_alive = request.keep_alive();
-      answer = respond({method.data(), method.size()}, {target.data(), target.size()});
+      answer = respond({view(request.method_string()), view(request.target()),
+                        view(request[http::field::host]), view(request[http::field::origin])});
     }
     if (!answer || stopping) co_return;
     Response response = to_beast(std::move(*answer), head, keep_alive);
@@ -258,12 +260,12 @@ asio::awaitable<void> HttpServer::Impl::exchange(beast::tcp_stream& stream) {
   }
 }
 
-HttpResponse HttpServer::Impl::respond(std::string_view method, std::string_view target) {
+HttpResponse HttpServer::Impl::respond(const HttpRequest& request) {
   HttpResponse response;
   try {
-    response = responder(method, target);
+    response = responder(request);
   } catch (const std::exception& problem) {
-    log.error("admin request failed", {{"path", target}, {"error", problem.what()}});
+    log.error("admin request failed", {{"path", request.target}, {"error", problem.what()}});
     response.status = 500;
     response.body = "internal error\n";
   }

@@ -19,7 +19,7 @@ namespace hawser {
 class HttpServer {
  public:
   /// Called on the server's thread; an exception from it is logged and answered with 500.
-  using Responder = std::function<HttpResponse(std::string_view method, std::string_view target)>;
+  using Responder = std::function<HttpResponse(const HttpRequest& request)>;
 
   /// `log` must outlive the server.
   HttpServer(Responder responder, Logger& log);

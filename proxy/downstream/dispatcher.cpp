@@ -59,8 +59,9 @@ Handler& Dispatcher::by_table(const Request& request) {
   if (row->treatment == Treatment::refused) return *by_index_[row->index];
   if (protocol::has_subcommands(*row) && request.argc() > 1) {
     // An unknown subcommand of CLIENT could change the state of a shared connection.
-    return row->name == "client" ? defaults_.local : defaults_.pinned;
+    return row->treatment == Treatment::local ? *by_index_[row->index] : defaults_.pinned;
   }
+  if (row->since == protocol::kOwn) return *by_index_[row->index];
   // Redis refuses a wrong number of arguments before it looks at anything else, on any connection.
   if (!row->accepts(request.argc())) return defaults_.forward;
   return *by_index_[row->index];

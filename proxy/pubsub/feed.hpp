@@ -1,7 +1,8 @@
 #pragma once
 
 #include <array>
-#include <list>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,8 +27,16 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   /// refused. The client is paused meanwhile.
   void subscribe(const std::shared_ptr<Subscriber>& subscriber, TopicKind kind,
                  const std::vector<std::string>& names, SlotHandle slot, TimePoint deadline);
+  /// Has a client leave topics, and answers `slot` when no message published before that can come
+  /// any more, or the connection is lost. Until then it gets those messages, and is paused.
+  void unsubscribe(const std::shared_ptr<Subscriber>& subscriber, TopicKind kind,
+                   std::vector<std::string> names, SlotHandle slot, TimePoint deadline);
+  /// A member of a topic is about to leave it.
+  void begin_leaving(Topic& topic);
   /// A member of a topic has left it.
-  void leave(Topic& topic, const Subscriber& subscriber);
+  void leave(Topic& topic, const Subscriber& subscriber, bool was_leaving);
+  /// Whether its connection stands.
+  bool is_open() const { return lane_->is_open(); }
 
   /// Whether it counts as one of the upstream's subscribers of that channel.
   bool is_subscribed(TopicKind kind, std::string_view name);
@@ -52,23 +61,34 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
  private:
   /// A SUBSCRIBE that waits for its acknowledgements.
   struct Join {
+    TopicJoin wanted;
     std::weak_ptr<Subscriber> subscriber;
-    std::vector<Topic*> topics;  ///< One for each name, as often as it was named.
+    SlotHandle slot;
+    TimePoint deadline;
+    bool is_captured;
+  };
+  /// An UNSUBSCRIBE that waits for the last messages.
+  struct Leave {
+    std::weak_ptr<Subscriber> subscriber;
+    TopicKind kind;
+    std::vector<std::string> names;
     SlotHandle slot;
     TimePoint deadline;
   };
-  using Joins = std::list<Join>;
 
   void flush();
   void on_idle();
-  void finish_confirmed();
-  void finish(Join join);
-  void fail(Join join, std::string_view error, Failure failure);
-  void fail_all(std::string_view error, Failure failure, const Topic* of);
+  void finish(std::uint64_t join);
+  void finish_confirmed(const Topic& topic);
+  void fail(std::uint64_t join, std::string_view error, Failure failure);
+  void fail_all(const std::vector<std::uint64_t>& joins, std::string_view error, Failure failure);
+  std::vector<std::uint64_t> all_joins() const;
+  void finish_leave(std::uint64_t leave);
+  void finish_leaves();
   void on_deadline();
   void hand_out(const PubSubFrame& frame, std::string_view bytes);
   void invalidate(std::string_view push);
-  void refuse_members(Topic& topic);
+  void refuse_members(const Topic* of);
   void on_all_answered();
   static void tell_state(Client& client, const CircuitState& state);
 
@@ -76,7 +96,9 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   PubSubStats& stats_;
   Topics topics_;
   std::unique_ptr<SubscriberLane> lane_;
-  Joins joins_;
+  std::uint64_t last_number_ = 0;
+  std::map<std::uint64_t, Join> joins_;    ///< By number: in the order they came.
+  std::map<std::uint64_t, Leave> leaves_;  ///< By the number of their mark.
   Timer deadline_;
   Timer idle_;  ///< While it has no topics: until the connection is closed.
   /// Messages of this turn, once for each RESP version.

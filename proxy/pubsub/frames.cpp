@@ -22,6 +22,10 @@ std::optional<std::string_view> take_bulk(std::string_view& rest) {
 
 PubSubFrame read_frame(std::string_view frame) {
   if (frame.starts_with('-') || frame.starts_with('!')) return {.type = PubSubFrame::Type::error};
+  if (frame.starts_with('$')) {
+    const auto said = take_bulk(frame);
+    return {.type = PubSubFrame::Type::pong, .topic = said.value_or(std::string_view())};
+  }
   if (!frame.starts_with('>') && !frame.starts_with('*')) return {};
   std::string_view rest = frame.substr(std::min(frame.find('\n'), frame.size() - 1) + 1);
   const auto word = take_bulk(rest);
@@ -30,6 +34,7 @@ PubSubFrame read_frame(std::string_view frame) {
   }
   const auto topic = take_bulk(rest);
   if (!word || !topic) return {};
+  if (*word == "pong") return {.type = PubSubFrame::Type::pong, .topic = *topic};
   for (std::size_t i = 0; i < kTopicKinds; ++i) {
     const TopicWords& words = kTopicWords[i];
     const auto kind = static_cast<TopicKind>(i);

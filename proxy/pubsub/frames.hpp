@@ -17,13 +17,18 @@ struct PubSubFrame {
     subscribed,
     unsubscribed,
     error,
+    pong,
     invalidation,  ///< Of CLIENT TRACKING, redirected to this connection.
     other,
   };
   Type type = Type::other;
   TopicKind kind = TopicKind::channel;
-  std::string_view topic{};  ///< The channel, or for a pattern's message the pattern.
+  /// The channel, or for a pattern's message the pattern; of a pong, what PING said.
+  std::string_view topic{};
 };
+
+/// What hawser's own PING says that asks whether everything before it has come.
+inline constexpr std::string_view kMark = "__hawser__:mark";
 
 /// Reads what is needed to hand a frame on; the payload is not looked at.
 PubSubFrame read_frame(std::string_view frame);

@@ -6,7 +6,7 @@ namespace hawser {
 
 Subscriber::~Subscriber() {
   for (auto& names : topics_) {
-    for (auto& [name, place] : names) place.feed->leave(*place.topic, *this);
+    for (auto& [name, place] : names) place.feed->leave(*place.topic, *this, place.is_leaving);
   }
 }
 
@@ -32,19 +32,41 @@ bool Subscriber::remove(TopicKind kind, std::string_view name) {
   if (found == names.end()) return false;
   const Place place = found->second;
   names.erase(found);
-  place.feed->leave(*place.topic, *this);
+  place.feed->leave(*place.topic, *this, place.is_leaving);
   return true;
+}
+
+Feed* Subscriber::feed_of(TopicKind kind, std::string_view name) const {
+  const auto& names = topics_[static_cast<std::size_t>(kind)];
+  const auto found = names.find(name);
+  return found == names.end() ? nullptr : found->second.feed;
+}
+
+void Subscriber::begin_leaving(TopicKind kind, std::string_view name) {
+  auto& names = topics_[static_cast<std::size_t>(kind)];
+  const auto found = names.find(name);
+  if (found == names.end() || found->second.is_leaving) return;
+  found->second.is_leaving = true;
+  found->second.feed->begin_leaving(*found->second.topic);
 }
 
 std::vector<std::string> Subscriber::names(TopicKind kind) const {
   std::vector<std::string> all;
-  for (const auto& [name, place] : topics_[static_cast<std::size_t>(kind)]) all.push_back(name);
+  for (const auto& [name, place] : topics_[static_cast<std::size_t>(kind)]) all.emplace_back(name);
   return all;
 }
 
 bool Subscriber::deliver(const std::shared_ptr<Block>& source, std::string_view frame,
                          TimePoint now) {
-  client_.push(source, frame);
+  if (now != turn_) {
+    turn_ = now;
+    is_behind_ = client_.queued_output() > 0;
+  }
+  if (is_behind_ && frame.size() < BlockPool::kOrdinary) {
+    client_.push(frame);
+  } else {
+    client_.push(source, frame);
+  }
   const std::size_t queued = client_.queued_output();
   if (queued <= limits_.soft) {
     over_soft_since_ = {};

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "proxy/pubsub/topic.hpp"
@@ -37,11 +37,18 @@ class Subscriber final : public Subscriptions {
 
   /// Whether it was not subscribed to it yet.
   bool add(Feed& feed, Topic& topic);
+  /// The feed it has a topic from; nullptr: it is not subscribed to it.
+  Feed* feed_of(TopicKind kind, std::string_view name) const;
+  /// It leaves the topic, but gets its messages until remove().
+  void begin_leaving(TopicKind kind, std::string_view name);
   /// Whether it was subscribed to it.
   bool remove(TopicKind kind, std::string_view name);
   std::vector<std::string> names(TopicKind kind) const;
 
-  /// Hands on a message; returns false if the client did not keep up and has to be closed.
+  /// Hands on a message; returns false if the client did not keep up and has to be closed. What
+  /// it holds for the client is little more than what is queued: a client with something unread
+  /// from an earlier turn gets a copy of a short message, instead of a part of a block in which
+  /// others' messages lie.
   bool deliver(const std::shared_ptr<Block>& source, std::string_view frame, TimePoint now);
 
   /// It may have missed messages, and is yet to be told.
@@ -52,11 +59,15 @@ class Subscriber final : public Subscriptions {
   struct Place {
     Feed* feed;
     Topic* topic;
+    bool is_leaving = false;
   };
   Client& client_;
   const SubscriberLimits& limits_;
-  std::array<std::map<std::string, Place, std::less<>>, kTopicKinds> topics_;
+  // Keyed by a view of the topic's own name.
+  std::array<std::unordered_map<std::string_view, Place>, kTopicKinds> topics_;
   TimePoint over_soft_since_{};
+  TimePoint turn_{};        ///< Of the last message.
+  bool is_behind_ = false;  ///< It began that turn with something unread.
   bool has_gap_ = false;
 };
 

@@ -10,6 +10,7 @@
 namespace hawser {
 
 class Subscriber;
+struct TopicJoin;
 
 /// The three ways to subscribe. A channel's name may be subscribed to in each of them, separately.
 enum class TopicKind : std::uint8_t { channel, pattern, shard_channel };
@@ -39,7 +40,8 @@ struct Topic {
   TopicKind kind;
   std::string name;
   std::vector<Subscriber*> members;  ///< nullptr: left while a message was being handed out.
-  std::size_t joining = 0;           ///< Clients that wait for the acknowledgement.
+  std::size_t leaving = 0;           ///< Members who get messages only until their leave is done.
+  std::vector<TopicJoin*> joins;     ///< Those who want it and are not members yet.
   std::size_t unacknowledged = 0;    ///< Requests about it that are under way.
   bool subscribed = false;           ///< The last one of them subscribed.
   bool is_handing_out = false;       ///< Members who leave are only struck out.
@@ -47,6 +49,16 @@ struct Topic {
   bool is_local = false;             ///< Hawser's own: never asked for upstream.
 
   bool is_confirmed() const { return subscribed && unacknowledged == 0; }
+  bool is_wanted() const { return members.size() > leaving || !joins.empty(); }
+  bool is_unused() const { return members.empty() && joins.empty() && unacknowledged == 0; }
+};
+
+/// Topics a client wants together; it becomes a member of all once each is confirmed. Owned by
+/// whoever waits for that; stays where it is while its topics know it.
+struct TopicJoin {
+  std::uint64_t number = 0;    ///< Its owner's name for it.
+  std::vector<Topic*> topics;  ///< One for each name, as often as it was named.
+  std::size_t unconfirmed = 0;
 };
 
 }  // namespace hawser

@@ -1,5 +1,7 @@
 #include "proxy/pubsub/topics.hpp"
 
+#include <algorithm>
+
 #include "protocol/request_parser.hpp"
 
 namespace hawser {
@@ -33,20 +35,44 @@ void Topics::ask(Topic& topic, bool subscribe) {
   const TopicWords& words = kTopicWords[index_of(topic.kind)];
   protocol::append_command(outgoing_,
                            {subscribe ? words.subscribe : words.unsubscribe, topic.name});
-  asked_.push_back({topic.kind, topic.name, subscribe});
+  asked_.push_back({topic.kind, topic.name, subscribe, 0});
   topic.subscribed = subscribe;
   ++topic.unacknowledged;
 }
 
+void Topics::mark(std::uint64_t number) {
+  protocol::append_command(outgoing_, {"ping", kMark});
+  asked_.push_back({TopicKind::channel, {}, false, number});
+}
+
+void Topics::join(TopicJoin& join, TopicKind kind, std::string_view name) {
+  Topic& topic = want(kind, name);
+  join.topics.push_back(&topic);
+  topic.joins.push_back(&join);
+  settle(topic);
+  if (!topic.is_confirmed()) ++join.unconfirmed;
+}
+
+void Topics::part(TopicJoin& join) {
+  // A topic that was named twice knows the join twice, and is kept until the second time.
+  for (Topic* topic : join.topics) {
+    const auto found = std::find(topic->joins.begin(), topic->joins.end(), &join);
+    *found = topic->joins.back();
+    topic->joins.pop_back();
+    settle(*topic);
+  }
+  join.topics.clear();
+}
+
 void Topics::settle(Topic& topic) {
   if (topic.is_held) return;
-  const bool wanted = !topic.members.empty() || topic.joining > 0;
+  const bool wanted = topic.is_wanted();
   if (topic.is_local) {
     topic.subscribed = wanted;
   } else if (open_ && wanted != topic.subscribed) {
     ask(topic, wanted);
   }
-  if (!wanted && topic.unacknowledged == 0) {
+  if (topic.is_unused()) {
     auto& names = topics_[index_of(topic.kind)];
     const auto found = names.find(topic.name);
     const auto gone = std::move(found->second);  // Its name is the key, until it is erased.
@@ -58,6 +84,12 @@ Topics::Answer Topics::take_acknowledgement(const PubSubFrame& frame) {
   if (asked_.empty()) return {};
   const Asked& asked = asked_.front();
   const bool refused = frame.type == PubSubFrame::Type::error;
+  if (asked.mark != 0) {
+    if (!refused && (frame.type != PubSubFrame::Type::pong || frame.topic != kMark)) return {};
+    const std::uint64_t number = asked.mark;
+    asked_.pop_front();
+    return {.mark = number};
+  }
   const auto expected =
       asked.subscribe ? PubSubFrame::Type::subscribed : PubSubFrame::Type::unsubscribed;
   // Unasked for: a cluster moved the channel away.
@@ -69,14 +101,16 @@ Topics::Answer Topics::take_acknowledgement(const PubSubFrame& frame) {
   if (topic == nullptr) return {};
   --topic->unacknowledged;
   if (refused && subscribe && topic->unacknowledged == 0) topic->subscribed = false;
-  return {topic, refused && subscribe};
+  if (topic->is_confirmed()) {
+    for (TopicJoin* join : topic->joins) --join->unconfirmed;
+  }
+  return {.topic = topic, .refused = refused && subscribe};
 }
 
 void Topics::on_open() {
   open_ = true;
   for_each([this](Topic& topic) {
-    const bool wanted = !topic.members.empty() || topic.joining > 0;
-    if (wanted && !topic.is_local) ask(topic, true);
+    if (topic.is_wanted() && !topic.is_local) ask(topic, true);
   });
 }
 
@@ -87,9 +121,12 @@ void Topics::on_lost() {
   for (auto& names : topics_) {
     std::erase_if(names, [](auto& entry) {
       Topic& topic = *entry.second;
+      if (topic.is_confirmed() && !topic.is_local) {
+        for (TopicJoin* join : topic.joins) ++join->unconfirmed;
+      }
       topic.subscribed = topic.is_local;
       topic.unacknowledged = 0;
-      return topic.members.empty() && topic.joining == 0;
+      return topic.is_unused();
     });
   }
 }

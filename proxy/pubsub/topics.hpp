@@ -17,19 +17,28 @@ namespace hawser {
 /// Owned by a Feed.
 class Topics {
  public:
-  /// The topic, made if there is none; valid until settle() finds nothing left of it.
-  Topic& want(TopicKind kind, std::string_view name);
   Topic* find(TopicKind kind, std::string_view name);
 
+  /// Adds a topic to a join, and asks for it upstream if nobody did.
+  void join(TopicJoin& join, TopicKind kind, std::string_view name);
+  /// The join is at its end: its topics do not know it any more.
+  void part(TopicJoin& join);
+
   /// Subscribes upstream if somebody wants it and it is not subscribed yet, or the other way round,
-  /// and forgets it if nothing about it is left. Call after every change of members or joining.
+  /// and forgets it if nothing about it is left. Call after every change of members.
   void settle(Topic& topic);
 
-  /// What an acknowledgement or an error means for the topic that was asked about first; nullptr:
-  /// nothing was.
+  /// Asks for a sign that everything sent so far is answered, and with it every message that was
+  /// published before. Answered by take_acknowledgement(), or by none after a loss. REQUIRES: the
+  /// connection is open.
+  void mark(std::uint64_t number);
+
+  /// What an acknowledgement or an error means for what was asked first: about a topic, or for a
+  /// sign; neither: nothing was.
   struct Answer {
     Topic* topic = nullptr;
-    bool refused = false;  ///< The subscription was not granted.
+    bool refused = false;    ///< The subscription was not granted.
+    std::uint64_t mark = 0;  ///< The number of the sign.
   };
   Answer take_acknowledgement(const PubSubFrame& frame);
 
@@ -60,7 +69,9 @@ class Topics {
     TopicKind kind;
     std::string name;
     bool subscribe;
+    std::uint64_t mark;  ///< 0: it is about a topic.
   };
+  Topic& want(TopicKind kind, std::string_view name);
   void ask(Topic& topic, bool subscribe);
 
   // Keyed by a view of the topic's own name.

@@ -28,6 +28,7 @@ class Block {
   void consume(std::size_t n) { begin_ += n; }
   /// REQUIRES: bytes.size() <= room().
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;  // It may be a view of nothing at all.
     std::memcpy(space(), bytes.data(), bytes.size());
     commit(bytes.size());
   }

@@ -1,8 +1,16 @@
 #include "proxy/traffic/blocking_time.hpp"
 
+#include <cctype>
+#include <cerrno>
 #include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
+
+#include "proxy/traffic/words.hpp"
 
 namespace hawser {
 
@@ -10,37 +18,61 @@ namespace {
 
 enum class Unit { seconds, milliseconds };
 
-bool is_block_word(std::string_view word) {
-  return word.size() == 5 && (word[0] | 0x20) == 'b' && (word[1] | 0x20) == 'l' &&
-         (word[2] | 0x20) == 'o' && (word[3] | 0x20) == 'c' && (word[4] | 0x20) == 'k';
-}
-
 bool is_stream_read(const Request& request) {
   return request.command != nullptr &&
          (request.command->name == "xread" || request.command->name == "xreadgroup");
 }
 
-/// Where the BLOCK option's value stands, or 0. What follows STREAMS are keys and ids.
+/// Where the BLOCK option's value stands, the last one's if there are several, or 0. The options
+/// come in any order, and what follows STREAMS are keys and ids.
 std::size_t block_value(const Request& request) {
-  // XREADGROUP GROUP <group> <consumer> comes first and may be named like an option.
-  const std::size_t first = request.command->name == "xreadgroup" ? 4 : 1;
-  for (std::size_t i = first; i + 1 < request.argc(); ++i) {
+  std::size_t value = 0;
+  for (std::size_t i = 1; i + 1 < request.argc(); ++i) {
     const std::string_view word = request.arg(i);
-    if (word.size() == 7 && (word[0] | 0x20) == 's' && (word[6] | 0x20) == 's') return 0;
-    if (is_block_word(word)) return i + 1;
+    if (is_word(word, "streams")) break;
+    if (is_word(word, "block")) {
+      value = ++i;
+    } else if (is_word(word, "count")) {
+      ++i;
+    } else if (is_word(word, "group")) {
+      i += 2;  // Group and consumer may be named like an option.
+    }
+    // Another word is NOACK, or one that only a newer server knows: a BLOCK may follow.
   }
-  return 0;
+  return value;
 }
 
-std::optional<Duration> parse(std::string_view text, Unit unit) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+/// Beyond a century nothing is told apart from for ever; it also keeps sums within range.
+constexpr std::int64_t kLongestMs = 3'200'000'000'000;
+
+Duration from_ms(std::int64_t ms) {
+  return ms > kLongestMs ? Duration::zero() : std::chrono::milliseconds(ms);
+}
+
+/// As Redis' string2ll().
+std::optional<Duration> parse_milliseconds(std::string_view text) {
+  std::int64_t ms = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  // Beyond a century nothing is told apart from for ever; it also keeps the sum within range.
-  constexpr double kLongest = 3.2e9;
-  const double seconds = unit == Unit::seconds ? value : value / 1000;
-  if (!(seconds >= 0) || seconds > kLongest) return std::nullopt;
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+  if (ms < 0 || std::to_string(ms) != text) return std::nullopt;
+  return from_ms(ms);
+}
+
+/// As Redis' string2ld(), which takes what strtold() takes, and rounded up to milliseconds.
+std::optional<Duration> parse_seconds(std::string_view text) {
+  constexpr std::size_t kLongestNumber = 5 * 1024;
+  if (text.empty() || text.size() >= kLongestNumber) return std::nullopt;
+  if (std::isspace(static_cast<unsigned char>(text.front())) != 0) return std::nullopt;
+  const std::string number(text);
+  char* end = nullptr;
+  errno = 0;
+  const long double seconds = std::strtold(number.c_str(), &end);
+  if (end != number.c_str() + number.size()) return std::nullopt;
+  if (errno == ERANGE && std::fpclassify(seconds) == FP_ZERO) return std::nullopt;
+  const long double ms = std::ceil(seconds * 1000);
+  constexpr auto kMost = static_cast<long double>(std::numeric_limits<std::int64_t>::max());
+  if (!(ms >= 0) || ms >= kMost) return std::nullopt;
+  return from_ms(static_cast<std::int64_t>(ms));
 }
 
 /// Where the time-out of a blocking request stands.
@@ -72,7 +104,8 @@ bool is_wait(const Request& request) {
 std::optional<Duration> blocking_time(const Request& request) {
   if (!is_blocking(request) || request.argc() < 3) return std::nullopt;
   const Place place = place_of(request);
-  return parse(request.arg(place.argument), place.unit);
+  const std::string_view text = request.arg(place.argument);
+  return place.unit == Unit::seconds ? parse_seconds(text) : parse_milliseconds(text);
 }
 
 std::string with_blocking_time(const Request& request, Duration left, bool whole_seconds) {

@@ -16,8 +16,9 @@ inline constexpr std::chrono::milliseconds kBlockingGrace{500};
 /// BLOCK. Pure.
 bool is_blocking(const Request& request);
 
-/// How long a blocking request may block by its own time-out argument; zero: for ever. Nothing if
-/// it is not a blocking one, or its time-out is not one that Redis takes.
+/// How long a blocking request may block by its own time-out argument; zero: for ever, or longer
+/// than a century. Nothing if it is not a blocking one, or its time-out is not one that Redis
+/// takes.
 std::optional<Duration> blocking_time(const Request& request);
 
 /// When a blocking request sent at `now` has to be answered: its own time-out and `grace`, never

@@ -34,6 +34,8 @@ class Restorer {
   /// called when is_restored() becomes true later.
   virtual void restore() = 0;
   virtual bool is_restored() const = 0;
+  /// Whether the circuit must stay open until it is restored; else it is waited for only a while.
+  virtual bool is_essential() const { return false; }
 
  protected:
   ~Restorer() = default;

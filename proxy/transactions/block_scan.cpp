@@ -19,7 +19,9 @@ BlockScan scan_block(std::string_view following, const protocol::Limits& limits,
     ++scan.requests;
     const protocol::Command* row = protocol::find_command(parser.arg(0));
     if (row == nullptr) return scan;
-    if (row->name == "exec" || row->name == "discard") {
+    // DISCARD may be refused to the user, EXEC ends the transaction even then.
+    if (row->name == "discard") return scan;
+    if (row->name == "exec") {
       scan.can_be_shared = row->accepts(parser.argc()) && at <= most_bytes;
       return scan;
     }

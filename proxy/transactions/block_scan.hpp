@@ -9,7 +9,7 @@ namespace hawser {
 
 /// What follows a MULTI in a client's input, as far as it has come.
 struct BlockScan {
-  /// It is there to its EXEC or DISCARD, and nothing in it needs a connection of its own: it can
+  /// It is there to its EXEC, and nothing in it needs a connection of its own: it can
   /// ride the shared lane as one block.
   bool can_be_shared = false;
   std::size_t requests = 0;  ///< Behind MULTI, the last one included.

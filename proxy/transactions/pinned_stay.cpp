@@ -59,7 +59,11 @@ class PinnedStay::Tap final : public ReplySink {
     if (const auto stay = stay_.lock()) stay->on_failed(step_);
   }
   std::size_t stream_threshold(std::uint32_t) const override {
-    return step_.request != nullptr || step_.action != Action::none ? 0 : slot_.stream_threshold();
+    if (step_.action == Action::none) return slot_.stream_threshold();
+    if (step_.action != Action::exec) return 0;
+    // All that was queued has been answered: it is known whether hawser has a part in the reply.
+    const auto stay = stay_.lock();
+    return stay != nullptr && !stay->specials_.empty() ? 0 : slot_.stream_threshold();
   }
   bool on_part(std::uint32_t, std::string_view part, bool last) override {
     const bool room = slot_.stream(part, last);
@@ -93,8 +97,11 @@ class PinnedStay::Answer final : public ReplySink {
   std::function<void(std::string)> done_;
 };
 
-/// An EXEC that succeeded, while hawser's own answers are gathered for it.
+/// An EXEC that succeeded, while hawser's own answers are gathered for it. It does not depend on
+/// the connection any more.
 struct PinnedStay::Exec {
+  std::shared_ptr<PinnedStay> stay;
+  std::weak_ptr<Client> client;
   SlotHandle slot;
   std::string reply;
   Steps left;
@@ -107,15 +114,27 @@ PinnedStay::~PinnedStay() {
 
 Taken PinnedStay::handle(Client& client, Request& request) {
   const auto self = shared_from_this();
-  if (refusing_) return refuse_until_end(request);
-  if (watch_lost_) return after_loss(request);
+  const Action action = action_of(request);
   if (has_name(request, "quit")) return parts_.ordinary.handle(client, request);
-  if (state_.is_awaited()) return Taken::later;
-  if (has_name(request, "reset")) {
+  // Behind a blocking command nothing can run: its time begins when it can.
+  if (state_.is_awaited() || blocking_ > 0) return Taken::later;
+  if (has_name(request, "reset") && request.command->accepts(request.argc())) {
     return client.unsettled() > 0 ? Taken::later : parts_.ordinary.handle(client, request);
   }
+  const bool is_alone = client.unanswered() == 0 && request.following.empty();
+  if (state_.forget_told(action, request.arrived, is_alone,
+                         parts_.upstream.settings().timeout.total)) {
+    leave_if_free();
+    if (state_.is_over()) return parts_.ordinary.handle(client, request);
+  }
+  if (state_.is_refusing()) return refuse_until_end(request, action);
+  if (state_.is_watch_lost()) {
+    if (answer_after_loss(request, action)) return Taken::yes;
+    if (lease_ == nullptr && !needs_connection(request)) {
+      return parts_.ordinary.handle(client, request);
+    }
+  }
   if (deny(request)) return Taken::yes;
-  const Action action = action_of(request);
   if (action == Action::stand_in && !state_.will_queue()) {
     return parts_.ordinary.handle(client, request);
   }
@@ -149,14 +168,11 @@ bool PinnedStay::deny(Request& request) {
 }
 
 void PinnedStay::send(Request& request, Action action) {
-  if (has_name(request, "client|tracking")) {
-    const auto id = redirection_of(request);
-    redirect_ = id.value_or(0);
-    if (id && parts_.redirect_target(*id) == 0) {
-      client_.open_slot(request).complete(kNoTarget);
-      leave_if_free();
-      return;
-    }
+  const auto target = redirection_of(request);
+  if (target && parts_.redirect_target(*target) == 0) {
+    client_.open_slot(request).complete(kNoTarget);
+    leave_if_free();
+    return;
   }
   state_.on_sent(action, is_known(request, action));
   if (lease_ == nullptr) {
@@ -170,8 +186,8 @@ void PinnedStay::submit(const Request& request, Action action, SlotHandle slot) 
   std::string scratch;
   std::string_view bytes = request.wire(scratch);
   if (action == Action::stand_in) bytes = kStandIn;
-  if (action == Action::tracking && redirect_ != 0 && has_name(request, "client|tracking")) {
-    scratch = redirect_to(request, parts_.redirect_target(redirect_));
+  if (const auto target = redirection_of(request)) {
+    scratch = redirect_to(request, parts_.redirect_target(*target));
     bytes = scratch;
   }
   Step step{action, {}};
@@ -228,10 +244,11 @@ void PinnedStay::acquire(Request& request, Action action) {
       });
 }
 
+/// What follows a MULTI that failed must not be executed outside a transaction, and what follows a
+/// WATCH that failed not unguarded.
 void PinnedStay::on_no_connection(Action action) {
-  // What follows a MULTI that failed must not be executed outside a transaction.
-  refusing_ = action == Action::multi;
-  if (!refusing_) leave();
+  state_.on_not_sent(action, parts_.upstream.loop().now());
+  leave_if_free();
 }
 
 /// EXEC of a transaction in which a command was denied.
@@ -249,35 +266,48 @@ void PinnedStay::discard_denied(const Request& exec) {
 }
 
 /// The transaction cannot be carried out any more, which its end will say.
-Taken PinnedStay::refuse_until_end(Request& request) {
-  const Action action = action_of(request);
-  if (has_name(request, "quit") || has_name(request, "reset") || is_refused(request)) {
-    return parts_.ordinary.handle(client_, request);
-  }
-  SlotHandle slot = client_.open_slot(request);
+Taken PinnedStay::refuse_until_end(Request& request, Action action) {
+  if (is_refused(request)) return parts_.ordinary.handle(client_, request);
+  client_.open_slot(request).complete(action == Action::discard ? "+OK\r\n" : kAborted);
   if (action == Action::exec || action == Action::discard) {
-    slot.complete(action == Action::exec ? kAborted : "+OK\r\n");
-    leave();
-  } else {
-    slot.fail(Failure::down);
+    state_.on_loss_ended();
+    leave_if_free();
   }
   return Taken::yes;
 }
 
-/// The connection that watched keys is gone: a transaction that builds on them must not happen.
-Taken PinnedStay::after_loss(Request& request) {
-  switch (action_of(request)) {
+/// Keys are not watched any more: a transaction that builds on them must not happen. Returns
+/// whether the request is one for which that makes a difference.
+bool PinnedStay::answer_after_loss(Request& request, Action action) {
+  switch (action) {
     case Action::multi:
-      refusing_ = true;
-      client_.open_slot(request).fail(Failure::down);
-      return Taken::yes;
+      state_.on_multi_refused(parts_.upstream.loop().now());
+      client_.open_slot(request).complete(kAborted);
+      return true;
+    case Action::watch:
+      // Whatever becomes of these keys, the transaction will not happen.
+      client_.open_slot(request).complete("+OK\r\n");
+      return true;
     case Action::unwatch:
       client_.open_slot(request).complete("+OK\r\n");
-      leave();
-      return Taken::yes;
+      state_.on_loss_ended();
+      leave_if_free();
+      return true;
     default:
-      return parts_.ordinary.handle(client_, request);
+      return false;
   }
+}
+
+/// Whether the request cannot go over a connection that is shared. Its usual handler would take the
+/// place of this stay, which must not be forgotten.
+bool PinnedStay::needs_connection(const Request& request) const {
+  const protocol::Command* row = request.command;
+  if (row == nullptr || is_blocking(request)) return true;
+  if (request.raw.size() > parts_.upstream.settings().lanes.large_request) return true;
+  if (row->name == "exec" || row->name == "discard") return false;
+  if (row->name == "script|kill" || row->name == "function|kill") return true;
+  if (protocol::has_subcommands(*row) && request.argc() > 1) return row->name != "client";
+  return row->accepts(request.argc()) && row->treatment == protocol::Treatment::pinned;
 }
 
 void PinnedStay::on_done(const Step& step) {
@@ -299,7 +329,9 @@ void PinnedStay::on_reply(const Step& step, SlotHandle slot, Reply reply) {
   if (!place && step.action == Action::tracking) {
     own = name_redirection(step.request->name(), reply.bytes, redirect_);
     if (step.request->name() == "client|tracking" && reply.bytes.starts_with('+')) {
-      state_.set_tracking(is_word(step.request->view().arg(2), "on"));
+      const Request words = step.request->view();
+      state_.set_tracking(is_word(words.arg(2), "on"));
+      redirect_ = redirection_of(words).value_or(0);
     }
   }
   if (!place && step.action == Action::stand_in && reply.bytes.starts_with('+')) {
@@ -324,6 +356,8 @@ void PinnedStay::on_exec(SlotHandle slot, Reply reply) {
   const bool happened = reply.bytes.starts_with('*') && !reply.bytes.starts_with("*-1");
   if (!specials.empty() && happened) {
     auto exec = std::make_shared<Exec>();
+    exec->stay = shared_from_this();
+    exec->client = client_.weak_from_this();
     exec->slot = std::move(slot);
     exec->reply = reply.bytes;
     exec->left = std::move(specials);
@@ -343,11 +377,10 @@ void PinnedStay::continue_exec(const std::shared_ptr<Exec>& exec) {
     const auto [place, step] = *exec->left.begin();
     exec->left.erase(exec->left.begin());
     if (step.action == Action::stand_in) {
-      answer_by_hawser(*step.request,
-                       [exec, at = place, weak = weak_from_this()](std::string answer) {
-                         exec->elements[at] = std::move(answer);
-                         if (const auto stay = weak.lock()) stay->continue_exec(exec);
-                       });
+      answer_by_hawser(*step.request, [exec, at = place](std::string answer) {
+        exec->elements[at] = std::move(answer);
+        if (exec->client.lock() != nullptr) exec->stay->continue_exec(exec);
+      });
       return;
     }
     const std::string_view element = element_of(exec->reply, place, parts_.upstream.limits());
@@ -408,6 +441,7 @@ void PinnedStay::on_streamed(const Step& step) {
   const auto self = shared_from_this();
   on_done(step);
   state_.on_reply(step.action, {});
+  if (step.action == Action::exec) state_.on_exec_done();
   leave_if_free();
 }
 
@@ -415,8 +449,11 @@ void PinnedStay::on_streamed(const Step& step) {
 void PinnedStay::on_failed(const Step& step) {
   const auto self = shared_from_this();
   on_done(step);
-  state_.on_failed(step.action);
-  if (lease_ == nullptr) return;
+  state_.on_failed(step.action, parts_.upstream.loop().now());
+  if (lease_ == nullptr) {
+    leave_if_free();
+    return;
+  }
   const auto closed_with_the_lease = std::move(lease_);
   closed_with_the_lease->set_holder(nullptr);
   on_lease_lost({});
@@ -425,31 +462,27 @@ void PinnedStay::on_failed(const Step& step) {
 void PinnedStay::on_lease_lost(const LaneEnd& /*end*/) {
   const auto self = shared_from_this();
   lease_.reset();
-  const StayState::Loss loss = state_.on_lost();
-  if (state_.is_tracking()) {
-    // What it cached is stale from now on, and only a loss of its own tells the client.
-    client_.close_after_replies();
-    return;
-  }
-  refusing_ = loss == StayState::Loss::transaction;
-  watch_lost_ = loss == StayState::Loss::watch;
-  if (loss == StayState::Loss::nothing) leave();
+  specials_.clear();
+  state_.on_lost(parts_.upstream.loop().now());
+  // What it cached is stale from now on, and only a loss of its own tells the client.
+  if (state_.is_tracking()) client_.close_after_replies();
+  leave_if_free();
 }
 
 void PinnedStay::on_lease_push(std::string_view frame) {
   client_.push(frame);
 }
 
-/// Ends the stay when nothing of the client is left on the connection.
+/// Lets go of the connection when nothing of the client is left on it; ends the stay if nothing is
+/// left to tell the client either.
 void PinnedStay::leave_if_free() {
-  if (state_.is_free() && !refusing_ && !watch_lost_) leave();
-}
-
-void PinnedStay::leave() {
+  if (!state_.is_free()) return;
   const auto self = shared_from_this();
   if (lease_ != nullptr && state_.is_clean() && !is_asked_about_) lease_->give_back();
-  const auto lease = std::move(lease_);
-  if (client_.own_handler().get() == this) client_.set_own_handler(nullptr);
+  const auto closed_unless_given_back = std::move(lease_);
+  state_.on_let_go();
+  is_asked_about_ = false;
+  if (state_.is_over() && client_.own_handler().get() == this) client_.set_own_handler(nullptr);
 }
 
 }  // namespace hawser

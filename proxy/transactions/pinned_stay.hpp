@@ -28,7 +28,12 @@ struct StayParts {
 /// One client's stay on a pinned connection, while that connection holds state of it: watched keys,
 /// an open MULTI, CLIENT TRACKING. The client's own handler until Redis has really answered that
 /// nothing of it is left; then the connection is given back, or closed if anything else was done
-/// on it. If the connection is lost in a transaction, its end says that it did not happen.
+/// on it.
+///
+/// If the connection is lost, or was not to be had, it stays until the client has ended what it
+/// counts on: in a transaction every request is answered EXECABORT until EXEC or DISCARD says that
+/// it did not happen; after a lost WATCH the client goes on as ever, what needs a connection of its
+/// own included, but its next MULTI is refused in that way, unless UNWATCH comes before it.
 class PinnedStay final : public Handler,
                          public LeaseHolder,
                          public BlockedClient,
@@ -64,8 +69,9 @@ class PinnedStay final : public Handler,
   void on_no_connection(Action action);
   void submit(const Request& request, Action action, SlotHandle slot);
   void discard_denied(const Request& exec);
-  Taken refuse_until_end(Request& request);
-  Taken after_loss(Request& request);
+  Taken refuse_until_end(Request& request, Action action);
+  bool answer_after_loss(Request& request, Action action);
+  bool needs_connection(const Request& request) const;
 
   void on_reply(const Step& step, SlotHandle slot, Reply reply);
   void on_exec(SlotHandle slot, Reply reply);
@@ -76,19 +82,16 @@ class PinnedStay final : public Handler,
   void answer_by_hawser(const StoredRequest& request, std::function<void(std::string)> done);
   void on_done(const Step& step);
   void leave_if_free();
-  void leave();
 
   StayParts& parts_;
   Client& client_;  ///< Owns this stay.
   std::unique_ptr<Lease> lease_;
   StayState state_;
   std::optional<BlockedClients::Entry> blocked_;
-  std::size_t blocking_ = 0;   ///< Blocking commands on their way.
+  std::size_t blocking_ = 0;     ///< Blocking commands on their way.
   bool is_asked_about_ = false;  ///< Redis may still be unblocking the connection.
-  Steps specials_;             ///< Queued commands hawser has a part in, by place.
-  bool refusing_ = false;      ///< The transaction is lost: nothing is executed until its end.
-  bool watch_lost_ = false;    ///< The watched keys were lost with the connection.
-  std::int64_t redirect_ = 0;  ///< CLIENT TRACKING REDIRECT, as the client named it.
+  Steps specials_;               ///< Queued commands hawser has a part in, by place.
+  std::int64_t redirect_ = 0;    ///< CLIENT TRACKING REDIRECT, as the client named it.
 };
 
 }  // namespace hawser

@@ -11,6 +11,7 @@ namespace {
 
 /// Where the id stands among the arguments; nothing: nowhere.
 std::optional<std::size_t> place_of(const Request& request) {
+  if (request.command == nullptr || request.command->name != "client|tracking") return std::nullopt;
   for (std::size_t i = 3; i + 1 < request.argc(); ++i) {
     if (is_word(request.arg(i), "redirect")) return i + 1;
   }
@@ -27,7 +28,10 @@ bool is_id(std::string_view integer) {
 std::optional<std::int64_t> redirection_of(const Request& request) {
   const auto place = place_of(request);
   if (!place) return std::nullopt;
-  return to_number(request.arg(*place));
+  const std::int64_t id = to_number(request.arg(*place));
+  // Not what Redis takes for a number: it has the words for that.
+  if (std::to_string(id) != request.arg(*place)) return std::nullopt;
+  return id;
 }
 
 std::string redirect_to(const Request& request, std::uint64_t upstream_id) {

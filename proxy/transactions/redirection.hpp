@@ -9,7 +9,8 @@
 
 namespace hawser {
 
-/// The client CLIENT TRACKING redirects invalidations to, by the id hawser gave it; nothing: none.
+/// The client CLIENT TRACKING redirects invalidations to, by the id hawser gave it; nothing: none,
+/// or no number, or another command. Pure.
 std::optional<std::int64_t> redirection_of(const Request& request);
 
 /// CLIENT TRACKING with the id replaced by the upstream's.

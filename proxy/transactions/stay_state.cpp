@@ -1,5 +1,7 @@
 #include "proxy/transactions/stay_state.hpp"
 
+#include <utility>
+
 #include "protocol/reply_framer.hpp"
 
 namespace hawser {
@@ -41,6 +43,8 @@ Action action_of(const Request& request) {
   if (name == "client|tracking" || name == "client|trackinginfo" || name == "client|getredir") {
     return Action::tracking;
   }
+  // A subcommand nobody knows: Redis has the words for it, also inside a transaction.
+  if (protocol::has_subcommands(*row) && request.argc() > 1) return Action::none;
   if (row->treatment == protocol::Treatment::local || name == "client|unblock" ||
       name.ends_with("subscribe")) {
     return Action::stand_in;
@@ -52,23 +56,41 @@ void StayState::on_sent(Action action, bool is_known) {
   ++pending_;
   if (action == Action::multi) sent_multi_ = true;
   if (action == Action::exec || action == Action::discard) {
+    ending_ = sent_multi_;
     sent_multi_ = denied_ = false;
-    awaited_ = true;
   }
-  if (is_decisive(action) && !sent_multi_) awaited_ = true;
+  if (is_decisive(action) && !sent_multi_) awaited_ = action;
+  if (action == Action::unwatch && !sent_multi_) ending_ = true;
   if (action == Action::context || action == Action::tracking || !is_known) is_clean_ = false;
+}
+
+void StayState::on_not_sent(Action action, TimePoint now) {
+  --pending_;
+  awaited_ = Action::none;
+  ending_ = false;
+  if (action == Action::watch) lose_watch(now);
+  if (action == Action::multi) {
+    sent_multi_ = false;
+    on_multi_refused(now);
+  }
 }
 
 std::optional<std::size_t> StayState::on_reply(Action action, std::string_view reply) {
   --pending_;
   const bool ok = reply.starts_with('+');
   if (in_multi_ && reply == kQueued) return queued_++;
-  if (is_decisive(action) && action != Action::exec) awaited_ = false;
+  if (action == awaited_) {
+    ending_ = false;
+    if (action != Action::exec) awaited_ = Action::none;
+  }
   switch (action) {
     case Action::multi:
-      if (!ok) break;
-      in_multi_ = true;
-      queued_ = 0;
+      if (ok) {
+        in_multi_ = true;
+        queued_ = 0;
+      } else if (!in_multi_) {
+        sent_multi_ = denied_ = ending_ = false;
+      }
       break;
     case Action::exec:
       // Outside a transaction it leaves watched keys as they are.
@@ -80,6 +102,7 @@ std::optional<std::size_t> StayState::on_reply(Action action, std::string_view r
       break;
     case Action::discard:
       if (ok) in_multi_ = is_watching_ = false;
+      sent_multi_ = in_multi_;  // The user may not DISCARD.
       break;
     case Action::watch:
       if (ok) is_watching_ = true;
@@ -96,18 +119,47 @@ std::optional<std::size_t> StayState::on_reply(Action action, std::string_view r
   return std::nullopt;
 }
 
-void StayState::on_failed(Action action) {
+void StayState::on_failed(Action action, TimePoint now) {
   --pending_;
   is_clean_ = false;
-  if (is_decisive(action)) awaited_ = false;
-  if (action == Action::exec || action == Action::discard) in_multi_ = is_watching_ = false;
+  // If the end of the watch is on its way behind it, that says of itself that it is lost.
+  if (action == Action::watch && !ending_) lose_watch(now);
+  if (action != awaited_) return;
+  awaited_ = Action::none;
+  if (std::exchange(ending_, false)) in_multi_ = is_watching_ = false;
 }
 
-StayState::Loss StayState::on_lost() {
+void StayState::on_lost(TimePoint now) {
   is_clean_ = false;
-  // What is awaited ends the state one way or the other, and says of itself that it is lost.
-  if (sent_multi_) return Loss::transaction;
-  return is_watching_ && !awaited_ ? Loss::watch : Loss::nothing;
+  if (is_watching_ && !ending_) lose_watch(std::nullopt);
+  if (sent_multi_) {
+    is_refusing_ = true;
+    multi_told_at_ = in_multi_ ? std::nullopt : std::optional(now);
+  }
+  sent_multi_ = in_multi_ = is_watching_ = denied_ = false;
+}
+
+void StayState::lose_watch(std::optional<TimePoint> told_at) {
+  // Of one that was lost before it is not made known by the error of another.
+  if (!is_watch_lost_ || watch_told_at_) watch_told_at_ = told_at;
+  is_watch_lost_ = true;
+}
+
+void StayState::on_multi_refused(TimePoint now) {
+  is_refusing_ = true;
+  multi_told_at_ = now;
+}
+
+bool StayState::forget_told(Action action, TimePoint arrived, bool is_alone, Duration patience) {
+  const auto knows = [&](const std::optional<TimePoint>& told_at) {
+    return told_at && is_alone && arrived > *told_at + patience;
+  };
+  const bool tries_again = action == Action::multi && multi_told_at_ && arrived > *multi_told_at_;
+  const bool multi = is_refusing_ && (tries_again || knows(multi_told_at_));
+  const bool watch = is_watch_lost_ && knows(watch_told_at_);
+  if (multi) is_refusing_ = false;
+  if (watch) is_watch_lost_ = false;
+  return multi || watch;
 }
 
 }  // namespace hawser

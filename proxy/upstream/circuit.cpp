@@ -84,6 +84,16 @@ void Circuit::follow() {
   if (restoring_) {
     const bool all = std::all_of(restorers_.begin(), restorers_.end(),
                                  [](const Restorer* each) { return each->is_restored(); });
+    const bool missing_essential =
+        std::any_of(restorers_.begin(), restorers_.end(), [](const Restorer* each) {
+          return each->is_essential() && !each->is_restored();
+        });
+    if (now >= restore_until_ && missing_essential) {
+      restoring_ = false;
+      breaker.end_round(breaker.begin_round(now), false, now);
+      follow();
+      return;
+    }
     if (all || now >= restore_until_) {
       restoring_ = false;
       breaker.close(now);
@@ -137,6 +147,8 @@ void Circuit::tell() {
   state_ = {name_of(told_), name_of(breaker.reason()), std::chrono::system_clock::now()};
   if (told_ == Breaker::State::closed && state_.reason.empty()) {
     state_.reason = "the upstream is well";
+  } else if (told_ == Breaker::State::half_open) {
+    state_.reason = "the upstream answers";
   }
   parts_.stats.circuit.set(static_cast<std::int64_t>(told_));
   parts_.stats.circuit_transitions[static_cast<std::size_t>(told_)].add();

@@ -29,7 +29,11 @@ ControlReply read(const redisReply& reply) {
   if (reply.str != nullptr) out.text.assign(reply.str, reply.len);
   for (std::size_t i = 0; i < reply.elements; ++i) {
     const redisReply& item = *reply.element[i];
-    out.items.emplace_back(item.str != nullptr ? std::string(item.str, item.len) : std::string());
+    if (item.type == REDIS_REPLY_ARRAY) {
+      for (std::string& inner : read(item).items) out.items.push_back(std::move(inner));
+    } else {
+      out.items.emplace_back(item.str != nullptr ? std::string(item.str, item.len) : std::string());
+    }
   }
   return out;
 }

@@ -17,7 +17,7 @@ struct ControlReply {
   bool is_error = false;
   std::int64_t number = 0;         ///< If it is an integer.
   std::string text;                ///< Of a string, a status or an error.
-  std::vector<std::string> items;  ///< Of an array: its elements that are strings, else empty.
+  std::vector<std::string> items;  ///< Of an array, with those in it: strings, others empty.
 };
 
 /// What a question to the upstream brought.

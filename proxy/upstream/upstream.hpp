@@ -57,6 +57,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   Users& users() { return parts_.users; }
   const config::Settings& settings() const { return parts_.settings; }
   Loop& loop() { return parts_.loop; }
+  Logger& log() { return parts_.log; }
   const protocol::Limits& limits() const { return parts_.limits; }
   StatsSource& stats() { return parts_.stats; }
   const UpstreamStats& figures() const { return parts_.stats; }

@@ -28,6 +28,7 @@ class ChaosCase(unittest.TestCase):
     def setUp(self):
         self.seed = int(SEED) if SEED else random.SystemRandom().randrange(1 << 31)
         self.random = random.Random(self.seed)
+        print(f"\n  {self._testMethodName}: HAWSER_CHAOS_SEED={self.seed}", flush=True)
         self.folder = tempfile.TemporaryDirectory(prefix="hawser-chaos-")
         self.addCleanup(self.folder.cleanup)
         self.redis = self.proxy = self.hawser = None
@@ -77,9 +78,10 @@ class ChaosCase(unittest.TestCase):
     def workload(self, **options):
         return Workload(self.hawser.port, self.seed, total=TOTAL, script=SCRIPT, **options)
 
-    def endure(self, fault, within=NORMAL_WITHIN, server=None, **options):
+    def endure(self, fault, within=NORMAL_WITHIN, server=None, settled=None, **options):
         """Makes the fault again and again under a workload, then everything must be true. `fault()`
-        returns when Redis is well again; `server()`: where the data are in the end."""
+        returns when Redis is well again; `settled()` is called when all must be normal; `server()`:
+        where the data are in the end."""
         load = self.workload(**options)
         load.start()
         try:
@@ -89,6 +91,8 @@ class ChaosCase(unittest.TestCase):
                 fault()
                 load.healed()
                 time.sleep(within + CALM)
+                if settled:
+                    settled()
                 back, normal = load.recovered_in, load.normal_after()
                 if time.monotonic() - began > SECONDS:
                     break
@@ -110,12 +114,14 @@ class ChaosCase(unittest.TestCase):
 
     def at_rest(self):
         eventually(self.hawser.at_rest, "no session, request, lease or buffer is left", 10)
+        for gauge in ("hawser_pinned_in_use", "hawser_pubsub_subscriptions"):
+            eventually(lambda: self.hawser.metric(gauge) == 0, f"{gauge} is 0", 5)
         peak = memory_peak(self.hawser.process.pid)
         self.assertLess(peak, MEMORY_MAX, "hawser's memory, bytes")
 
     def report(self, load):
-        print(f"  {self._testMethodName}: HAWSER_CHAOS_SEED={self.seed}\n    {load.summary()}; "
-              f"memory peak {memory_peak(self.hawser.process.pid) / (1 << 20):.0f} MiB", flush=True)
+        print(f"    {load.summary()}; memory peak "
+              f"{memory_peak(self.hawser.process.pid) / (1 << 20):.0f} MiB", flush=True)
 
 
 def memory_peak(pid):

@@ -8,10 +8,11 @@ import time
 from fault_proxy import end
 from models import Channel, Counter, Echo, Log, Model, Queue, Register, ScriptCounter, Transaction
 from resp import ErrorReply, encode
-from wire import DONE, UNKNOWN, UNTOLD, Malformed, ReplyStream, outcome
+from wire import DONE, UNANSWERED, UNKNOWN, UNTOLD, Malformed, ReplyStream, outcome
 
 PIPELINE = 12
 POP_WAIT = 0.15  # Seconds.
+HEAVY_TIMES, HEAVY_BYTES, HEAVY_PAUSE = 20, 15000, 0.05
 
 
 class Request:
@@ -118,8 +119,13 @@ class Connection:
         self.open()
 
     def leave(self):
-        """At the end; returns how many answers are missing."""
-        return self.abandon(False)
+        """At the end, when everything ought to have been answered long ago."""
+        now, left = time.monotonic(), list(self.owed)
+        self.abandon(False)
+        for request in left:
+            self.load.unanswered += 1
+            self.load.violation(request.model, f"{UNANSWERED}: {' '.join(map(str, request.words))[:80]} "
+                                               f"after {now - request.sent:.3f} s, {len(left)} due")
 
     def begin(self):
         """A connection is open: models are made, and the first action is planned."""
@@ -167,6 +173,25 @@ class Ordinary(Connection):
 
     def idle(self):
         self.load.wake(self, self.random.random() * self.load.pause)
+
+
+class Heavy(Ordinary):
+    """Its pipelines are longer than what Redis reads at once: when Redis hangs there is always a
+    backlog that it has not read, which must not run after what is sent later."""
+
+    def act(self, _):
+        if self.owed:
+            return
+        requests = []
+        for _ in range(HEAVY_TIMES):
+            for model, made in ((self.plain[1], self.plain[1].write(HEAVY_BYTES)),
+                                (self.plain[3], self.plain[3].make(self.random)),
+                                (self.plain[4], self.plain[4].make(self.random))):
+                requests += [Request(words, model, token) for words, token in made]
+        self.submit(requests)
+
+    def idle(self):
+        self.load.wake(self, HEAVY_PAUSE)
 
 
 class Popper(Connection):

@@ -11,8 +11,9 @@ plain attributes, at any time, and holds for all its connections:
     alter      a function bytes -> bytes for what Redis says
     reset_new  each new connection is accepted and reset at once
 
-and by methods: cut() ends the connections there are, refuse() closes the listener and come_back()
-opens it again on the same port, retarget() sends new connections elsewhere.
+and by methods: cut() ends the connections there are; stall() holds these alone, while new ones pass,
+until release(); refuse() closes the listener and come_back() opens it again on the same port;
+retarget() sends new connections elsewhere.
 """
 
 import asyncio
@@ -55,6 +56,16 @@ class FaultProxy:
         """Ends all connections, with a RST or a FIN; returns how many there were."""
         return self._call(self._cut(reset))
 
+    def stall(self):
+        """The connections there are hold what they have, as after lost packets, which are sent again
+        later than a new connection is made."""
+        for link in list(self._links):
+            link.stalled = True
+
+    def release(self):
+        for link in list(self._links):
+            link.stalled = False
+
     def retarget(self, port, host="127.0.0.1"):
         """For new connections."""
         self.target = (host, port)
@@ -63,6 +74,7 @@ class FaultProxy:
         """No fault any more; connections stay."""
         self.delay, self.rate, self.dribble = 0.0, None, False
         self.alter, self.reset_new, self.hold = None, False, frozenset()
+        self.release()
 
     def stop(self):
         self._call(self._close_listener())
@@ -118,6 +130,7 @@ class _Link:
         self.near = near
         self.far = socket.socket()
         self.reset = False
+        self.stalled = False
         self.task = None
 
     async def run(self):
@@ -128,8 +141,8 @@ class _Link:
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 await loop.sock_connect(self.far, self.proxy.target)
-                ways = [_Way(self.proxy, self.near, self.far, "up"),
-                        _Way(self.proxy, self.far, self.near, "down")]
+                ways = [_Way(self, self.near, self.far, "up"),
+                        _Way(self, self.far, self.near, "down")]
                 tasks = [loop.create_task(part)
                          for way in ways for part in (way.read(), way.write())]
             except OSError:
@@ -152,14 +165,15 @@ class _Link:
 class _Way:
     """One direction: pieces are read, wait for their time, and are written."""
 
-    def __init__(self, proxy, source, sink, name):
-        self.proxy, self.source, self.sink, self.name = proxy, source, sink, name
+    def __init__(self, link, source, sink, name):
+        self.link, self.source, self.sink, self.name = link, source, sink, name
+        self.proxy = link.proxy
         self.pieces = collections.deque()  # (when it may leave, bytes); empty bytes: the end.
         self.held = 0
         self.changed = asyncio.Event()
 
     async def passable(self):
-        while self.name in self.proxy.hold:
+        while self.name in self.proxy.hold or self.link.stalled:
             await asyncio.sleep(0.005)
 
     async def read(self):

@@ -14,8 +14,8 @@ class RandomFaults:
 
     def __init__(self, redis, proxy, random):
         self.redis, self.proxy, self.random = redis, proxy, random
-        self.kinds = [self.frozen, self.killed, self.reset, self.closed, self.half_open, self.slow,
-                      self.throttled, self.dribbling, self.refusing, self.full, self.locked,
+        self.kinds = [self.frozen, self.killed, self.reset, self.closed, self.half_open, self.stalled,
+                      self.slow, self.throttled, self.dribbling, self.refusing, self.full, self.locked,
                       self.blocked]
         self.order = []
 
@@ -56,6 +56,11 @@ class RandomFaults:
         if self.random.random() < 0.5:
             self.proxy.cut()
         self.proxy.pass_all()
+
+    def stalled(self):
+        self.proxy.stall()
+        self.wait()
+        self.proxy.release()
 
     def slow(self):
         self.proxy.delay = self.random.choice((0.02, 0.2, 0.6))

@@ -15,6 +15,7 @@ Exit: 0 all figures are reached, 1 otherwise.
 
 import argparse
 import concurrent.futures
+import contextlib
 import math
 import random
 import socket
@@ -22,7 +23,9 @@ import sys
 import time
 
 from rig import Rig  # First: it tells where the modules of tests/support are.
+from lossy_link import LossyLink
 from resp import Client, ErrorReply, encode
+from servers import Hawser
 from soak import Sums, round_of_faults
 from wire import LATE, UNANSWERED, UNTOLD
 from workload import Workload
@@ -135,30 +138,30 @@ def recovery(table, runs, parallel, outages):
 
 def attempts(table):
     """Connection attempts a second with 200 clients that keep asking."""
-    for how in ("refused", "reset"):
-        with Rig(short=False) as rig:
-            if how == "refused":
-                rig.proxy.refuse()
-            rig.proxy.reset_new = True
-            rig.proxy.cut()
-            clients = [connected(rig.hawser.port) for _ in range(CLIENTS)]
-            for each in clients:
-                each.setblocking(False)
-            tried = (lambda: sum_of(rig, "hawser_upstream_connect_failures_total")
-                     ) if how == "refused" else lambda: rig.proxy.accepted
-            ask(clients, 3)
-            before, began = tried(), time.monotonic()
-            ask(clients, ATTEMPTS_SECONDS)
-            rate = (tried() - before) / (time.monotonic() - began)
-            table.line(f"connection attempts a second while {how}, 200 clients", f"{rate:.2f}",
-                       "at most 2", 0 < rate <= 2)
-            for each in clients:
-                each.close()
+    with contextlib.ExitStack() as stack:
+        link = LossyLink(1)
+        stack.callback(link.close)
+        hawser = Hawser(f"redis://{link.host}:6379")
+        stack.callback(hawser.stop)
+        attempts_of(table, "refused", hawser, lambda: link.attempts)
+    with Rig(short=False) as rig:
+        rig.proxy.reset_new = True
+        rig.proxy.cut()
+        attempts_of(table, "reset", rig.hawser, lambda: rig.proxy.accepted)
 
 
-def sum_of(rig, family):
-    return sum(float(line.rpartition(" ")[2]) for line in rig.hawser.get("/metrics")[1].splitlines()
-               if line.startswith(family + "{"))
+def attempts_of(table, how, hawser, tried):
+    clients = [connected(hawser.port) for _ in range(CLIENTS)]
+    for each in clients:
+        each.setblocking(False)
+    ask(clients, 3)
+    before, began = tried(), time.monotonic()
+    ask(clients, ATTEMPTS_SECONDS)
+    rate = (tried() - before) / (time.monotonic() - began)
+    table.line(f"connection attempts a second while {how}, 200 clients", f"{rate:.2f}",
+               "at most 2", 0 < rate <= 2)
+    for each in clients:
+        each.close()
 
 
 def ask(clients, seconds):

@@ -21,12 +21,14 @@ PACKET_MAX = 65536
 
 class LossyLink:
     """`loss`: the share of packets that vanish, 0 to 1; `delay`: seconds, each way. Both may be set
-    at any time. `prefix` runs a command inside; what listens there is reached at `host`."""
+    at any time. `prefix` runs a command inside; what listens there is reached at `host`. `attempts`
+    counts the TCP connections that were asked for."""
 
     numbers = itertools.count()
 
     def __init__(self, seed):
         self.loss, self.delay = 0.0, 0.0
+        self.attempts = 0
         self.random = random.Random(seed)
         number = next(LossyLink.numbers)
         self.namespace = f"hawser-{os.getpid()}-{number}"
@@ -65,6 +67,7 @@ class LossyLink:
             for source in select.select(self.ends, [], [], pause)[0]:
                 sink = self.ends[1 - self.ends.index(source)]
                 packet = os.read(source, PACKET_MAX)
+                self.attempts += is_syn(packet)
                 if self.random.random() >= self.loss:
                     due = time.monotonic() + self.delay
                     heapq.heappush(waiting, (due, next(order), sink, packet))
@@ -77,6 +80,12 @@ class LossyLink:
             os.close(each)  # The devices are gone with them.
         self.ends = []
         run("ip", "netns", "del", self.namespace)
+
+
+def is_syn(packet):
+    """Whether it is the first of an IPv4 TCP connection."""
+    flags = 4 * (packet[0] & 15) + 13
+    return packet[0] >> 4 == 4 and packet[9] == 6 and packet[flags] & 0x12 == 0x02
 
 
 def tun(name):

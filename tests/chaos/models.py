@@ -12,8 +12,8 @@ import collections
 from wire import DONE, NOT_EXECUTED, UNKNOWN
 
 HISTORY = 40
-# What values are filled up with, bytes: now and then enough for a backlog nobody has read yet.
-PADDING = (0, 0, 0, 10, 10, 10, 100, 100, 100, 2000, 2000, 30000)
+# What values are filled up with, bytes.
+PADDING = (0, 0, 0, 10, 10, 10, 100, 100, 100, 2000)
 
 
 class Model:
@@ -65,8 +65,11 @@ class Register(Model):
     def make(self, random):
         if random.random() < 0.5:
             return [(("GET", self.name), None)]
+        return self.write(random.choice(PADDING))
+
+    def write(self, padding):
         self.sent += 1
-        value = f"{self.name}:{self.sent}:" + "x" * random.choice(PADDING)
+        value = f"{self.name}:{self.sent}:" + "x" * padding
         return [(("SET", self.name, value), value)]
 
     def settle(self, token, reply, outcome):

@@ -51,6 +51,27 @@ class Process(ChaosCase):
             eventually(lambda: self.direct()("PING") == "PONG", "loaded", 20)
         self.endure(fault)
 
+    def test_never_there_at_first(self):
+        self.redis = self.redis_server(start=False)
+        self.start_hawser(f"redis://127.0.0.1:{self.redis.port}")
+
+        def fault():
+            self.redis.stop()
+            time.sleep(1.3)
+            self.redis.start()
+        self.endure(fault)
+
+    def test_a_replica_without_its_primary(self):
+        self.begin("--replica-serve-stale-data", "no")
+        direct = self.direct()
+
+        def fault():
+            direct("REPLICAOF", "127.0.0.1", free_port())
+            time.sleep(1.2)
+            self.assertIn("MASTERDOWN", str(direct("GET", "k")))
+            direct("REPLICAOF", "NO", "ONE")
+        self.endure(fault)
+
     def test_a_replica_is_promoted(self):
         self.begin(proxied=True)
         other = self.redis_server("--replicaof", f"127.0.0.1 {self.redis.port}", name="replica")
@@ -61,7 +82,11 @@ class Process(ChaosCase):
             time.sleep(0.5)
             self.proxy.retarget(servers[1].port)
             servers.reverse()
-        self.endure(fault, server=lambda: servers[0])
+
+        def settled():
+            left = self.direct(servers[1])("CLIENT", "LIST").decode()
+            self.assertNotIn("name=hawser:", left, "connections to the old primary")
+        self.endure(fault, server=lambda: servers[0], settled=settled)
 
     def test_the_name_changes_its_address(self):
         port = free_port()

@@ -49,6 +49,17 @@ class Network(ChaosCase):
             self.proxy.pass_all()
         self.endure(fault)
 
+    def test_old_connections_go_on_after_new_ones_were_made(self):
+        self.begin(proxied=True)
+
+        def fault():
+            for _ in range(2):
+                self.proxy.stall()
+                time.sleep(1.2)
+                self.proxy.release()
+                time.sleep(0.1)
+        self.endure(fault)
+
     def test_delay(self):
         self.begin(proxied=True)
 

@@ -60,6 +60,17 @@ class Admin(HawserCase):
             eventually(lambda: self.hawser.get("/livez")[0] == 503, "livez notices", 10)
         eventually(lambda: self.hawser.get("/livez")[0] == 200, "livez recovers", 10)
 
+    def test_proxy_health_is_answered_in_every_state(self):
+        client = self.client()
+        self.assertEqual(client("PROXY", "HEALTH"), [b"circuit", b"closed", b"main", b"connected",
+                                                     b"subscriber", b"idle", b"publisher", b"idle"])
+        client("HELLO", 3)
+        self.assertEqual(client("proxy", "health")[b"circuit"], b"closed")
+        self.assertEqual(client("PROXY", "NO"), "ERR unknown subcommand 'NO'. Try PROXY HELP.")
+        self.assertEqual(client("PROXY", "HEALTH", "x"),
+                         "ERR wrong number of arguments for 'proxy|health' command")
+        self.assertEqual(client("PROXY"), "ERR wrong number of arguments for 'proxy' command")
+
 
 if __name__ == "__main__":
     unittest.main()

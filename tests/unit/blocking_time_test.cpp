@@ -68,13 +68,63 @@ TEST(BlockingTime, NamesAndKeysThatLookLikeTheOptionAreNone) {
             5ms);
   EXPECT_EQ(time_of({"XREAD", "streams", "BLOCK", "5"}), std::nullopt);
   EXPECT_EQ(time_of({"GET", "BLOCK"}), std::nullopt);
+  EXPECT_EQ(time_of({"XREAD", "COUNT", "BLOCK", "STREAMS", "s", "0"}), std::nullopt);
+  EXPECT_EQ(
+      time_of({"XREADGROUP", "GROUP", "signals", "streams", "BLOCK", "5", "STREAMS", "s", ">"}),
+      5ms);
+  EXPECT_EQ(time_of({"XREADGROUP", "GROUP", "g", "streams", "BLOCK", "5", "STREAMS", "s", ">"}),
+            5ms);
+}
+
+TEST(BlockingTime, OptionsOfAStreamReadComeInAnyOrder) {
+  EXPECT_EQ(time_of({"XREADGROUP", "BLOCK", "2500", "GROUP", "g", "c", "STREAMS", "s", ">"}),
+            2500ms);
+  EXPECT_EQ(time_of({"XREADGROUP", "COUNT", "10", "BLOCK", "5000", "GROUP", "g", "c", "NOACK",
+                     "STREAMS", "s", ">"}),
+            5s);
+  EXPECT_EQ(time_of({"XREADGROUP", "COUNT", "10", "noack", "group", "g", "c", "Block", "7",
+                     "STREAMS", "s", ">"}),
+            7ms);
+  EXPECT_EQ(time_of({"XREADGROUP", "COUNT", "1", "GROUP", "signals", "c", "BLOCK", "8", "STREAMS",
+                     "s", ">"}),
+            8ms);
+}
+
+TEST(BlockingTime, OfSeveralBlockOptionsTheLastCounts) {
+  EXPECT_EQ(time_of({"XREAD", "BLOCK", "100", "BLOCK", "2500", "STREAMS", "s", "$"}), 2500ms);
+}
+
+TEST(BlockingTime, OptionNobodyKnowsHidesNoBlock) {
+  EXPECT_EQ(time_of({"XREADGROUP", "GROUP", "g", "c", "CLAIM", "1000", "BLOCK", "9", "STREAMS", "s",
+                     ">"}),
+            9ms);
+}
+
+TEST(BlockingTime, EveryNotationRedisTakesIsUnderstood) {
+  for (const std::string_view five : {"+5", "0x5", "5.", "5e0", "0.5e1", "05", "5000e-3"}) {
+    EXPECT_EQ(time_of({"BLPOP", "a", five}), 5s) << five;
+  }
+  for (const std::string_view never : {"+0", "-0", "0x0", "000", "-0.0001", "4000000000", "1e15"}) {
+    EXPECT_EQ(time_of({"BLPOP", "a", never}), 0s) << never;
+  }
+  // Rounded up, as for Redis: zero would be for ever.
+  EXPECT_EQ(time_of({"BLPOP", "a", "1e-9"}), 1ms);
+  EXPECT_EQ(time_of({"WAIT", "1", "4000000000000"}), 0s);
+  EXPECT_EQ(time_of({"XREAD", "BLOCK", "9223372036854775807", "STREAMS", "s", "$"}), 0s);
 }
 
 TEST(BlockingTime, TimeOutsThatRedisRefusesAreNone) {
   EXPECT_EQ(time_of({"BLPOP", "a", "x"}), std::nullopt);
   EXPECT_EQ(time_of({"BLPOP", "a", "-1"}), std::nullopt);
   EXPECT_EQ(time_of({"BLPOP", "a", "1e300"}), std::nullopt);
-  EXPECT_EQ(time_of({"BLPOP", "a", "nan"}), std::nullopt);
+  for (const std::string_view bad :
+       {"nan", "inf", "", " 1", "1 ", "1x", "-0.01", "9300000000000000", "1e-9999", "0x"}) {
+    EXPECT_EQ(time_of({"BLPOP", "a", bad}), std::nullopt) << bad;
+  }
+  EXPECT_EQ(time_of({"BLPOP", "a", std::string_view("1\0", 2)}), std::nullopt);
+  for (const std::string_view bad : {"+1", "1.5", "-1", "-0", "00", "1e2", "9223372036854775808"}) {
+    EXPECT_EQ(time_of({"WAIT", "1", bad}), std::nullopt) << bad;
+  }
 }
 
 TEST(BlockingDeadline, ZeroMeansNeverAndAGraceIsAdded) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hawser {
 namespace {
@@ -25,16 +26,26 @@ class FakeHealth final : public HealthView {
   RedisHealth state{"connected", "idle", "idle", "closed", 0.4, true};
 };
 
+class FakeActions final : public OperatorActions {
+ public:
+  void set_circuit(CircuitOrder order) override { orders.push_back(order); }
+  std::vector<CircuitOrder> orders;
+};
+
 class EndpointsTest : public testing::Test {
  protected:
   HttpResponse get(std::string_view target, std::string_view method = "GET") {
+    return ask({method, target, "127.0.0.1:9380", ""});
+  }
+  HttpResponse ask(const HttpRequest& request) {
     const Endpoints endpoints(
-        health_, [] { return std::string("metrics page\n"); }, readiness_follows_upstream_);
+        health_, actions_, [] { return std::string("metrics page\n"); }, readiness_follows_upstream_);
     const auto now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + milliseconds(7);
-    return endpoints.answer(method, target, now);
+    return endpoints.answer(request, now);
   }
 
   FakeHealth health_;
+  FakeActions actions_;
   bool readiness_follows_upstream_ = false;
 };
 
@@ -144,6 +155,27 @@ TEST_F(EndpointsTest, OtherMethodsGet405WithTheMethodsThereAre) {
     EXPECT_EQ(response.allow, "GET, HEAD") << method;
   }
   EXPECT_EQ(get("/livez").allow, "");
+}
+
+TEST_F(EndpointsTest, TheCircuitIsMovedByPostOnly) {
+  for (const std::string_view path : {"/circuit/open", "/circuit/close", "/circuit/auto"}) {
+    EXPECT_EQ(get(path).status, 405U) << path;
+    EXPECT_EQ(get(path).allow, "POST") << path;
+    EXPECT_EQ(get(path, "POST").status, 200U) << path;
+  }
+  EXPECT_EQ(actions_.orders, (std::vector{CircuitOrder::open, CircuitOrder::close,
+                                          CircuitOrder::automatic}));
+}
+
+TEST_F(EndpointsTest, ChangesAreNotTakenFromWebPages) {
+  EXPECT_EQ(ask({"POST", "/circuit/open", "127.0.0.1:9380", "http://evil.example"}).status, 403U);
+  for (const std::string_view host : {"evil.example", "evil.example:9380", "", "127.0.0.1.evil"}) {
+    EXPECT_EQ(ask({"POST", "/circuit/open", host, ""}).status, 403U) << host;
+  }
+  EXPECT_TRUE(actions_.orders.empty());
+  for (const std::string_view host : {"localhost:9380", "localhost", "10.0.0.7:9380", "[::1]:9380"}) {
+    EXPECT_EQ(ask({"POST", "/circuit/open", host, ""}).status, 200U) << host;
+  }
 }
 
 }  // namespace

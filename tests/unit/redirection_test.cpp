@@ -15,6 +15,19 @@ TEST(Redirection, IsFoundAndReplaced) {
   EXPECT_EQ(redirection_of(Built({"CLIENT", "TRACKING", "ON", "REDIRECT"}).request), std::nullopt);
 }
 
+TEST(Redirection, WhatIsNoNumberIsLeftToRedis) {
+  for (const std::string_view id : {"x", "", "+5", "05", "5x", "99999999999999999999"}) {
+    EXPECT_EQ(redirection_of(Built({"CLIENT", "TRACKING", "ON", "REDIRECT", id}).request),
+              std::nullopt)
+        << id;
+  }
+  EXPECT_EQ(redirection_of(Built({"CLIENT", "TRACKING", "ON", "REDIRECT", "-1"}).request), -1);
+}
+
+TEST(Redirection, OtherCommandsHaveNone) {
+  EXPECT_EQ(redirection_of(Built({"SET", "a", "b", "REDIRECT", "5"}).request), std::nullopt);
+}
+
 TEST(Redirection, IsToldInTheClientsWords) {
   EXPECT_EQ(name_redirection("client|getredir", ":1234\r\n", 5), ":5\r\n");
   EXPECT_EQ(name_redirection("client|getredir", ":-1\r\n", 5), ":-1\r\n");

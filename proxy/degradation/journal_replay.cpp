@@ -1,0 +1,134 @@
+#include "proxy/degradation/journal_replay.hpp"
+
+#include <utility>
+
+namespace hawser {
+
+namespace {
+
+/// Before a flush that broke off begins anew.
+constexpr Duration kPause = std::chrono::seconds(1);
+
+}  // namespace
+
+JournalReplay::JournalReplay(Upstream& upstream, DropJournal& journal, DegradationStats& stats)
+    : upstream_(upstream),
+      journal_(journal),
+      stats_(stats),
+      again_(upstream.loop(), [this] { go_on(); }) {
+  upstream.circuit().add_restorer(*this);
+  upstream.circuit().add_listener(*this);
+}
+
+void JournalReplay::count() {
+  stats_.journal_keys.set(static_cast<std::int64_t>(journal_.size()));
+  stats_.flushes.set(static_cast<std::int64_t>(journal_.flushes().size()));
+}
+
+void JournalReplay::on_circuit(const CircuitState& state) {
+  if (state.is_closed()) go_on();
+}
+
+void JournalReplay::go_on() {
+  count();
+  if (is_asking_) return;
+  if (!journal_.empty()) {
+    delete_batch();
+  } else if (upstream_.circuit().allows() && !journal_.flushes().empty()) {
+    flush();
+  }
+}
+
+void JournalReplay::delete_batch() {
+  auto batch = journal_.take_batch(most_);
+  if (!batch) return;
+  std::vector<std::string> command = {"DEL"};
+  command.insert(command.end(), batch->keys.begin(), batch->keys.end());
+  is_asking_ = true;
+  upstream_.control().ask(
+      {.user = batch->user,
+       .commands = {{"SELECT", std::to_string(batch->database)}, std::move(command)},
+       .overtakes = true},
+      upstream_.loop().now() + upstream_.settings().timeout.command,
+      [this, taken = std::move(*batch)](const ControlAnswer& answer) {
+        on_deleted(taken, answer);
+      });
+}
+
+void JournalReplay::on_deleted(const DropJournal::Batch& batch, const ControlAnswer& answer) {
+  is_asking_ = false;
+  if (answer.kind == ControlAnswer::Kind::unreachable) {
+    journal_.give_back(batch);
+    count();
+    return;  // The next good round begins anew.
+  }
+  if (answer.kind == ControlAnswer::Kind::error && batch.keys.size() > 1) {
+    // Redis deletes none if one is refused.
+    journal_.give_back(batch);
+    most_ = 1;
+  } else {
+    if (answer.kind == ControlAnswer::Kind::error) warn(answer.text);
+    journal_.confirm(batch);
+  }
+  if (journal_.empty()) most_ = kBatch;
+  go_on();
+  if (journal_.empty()) upstream_.circuit().on_restored();
+}
+
+/// One step: deletes what the last one found, and looks for more.
+void JournalReplay::flush() {
+  if (!scan_) scan_ = Scan{.flush = journal_.flushes().front(), .found = {}};
+  ControlQuestion question{.user = scan_->flush.user,
+                           .commands = {{"SELECT", std::to_string(scan_->flush.database)}}};
+  if (!scan_->found.empty()) {
+    std::vector<std::string> command = {"DEL"};
+    command.insert(command.end(), scan_->found.begin(), scan_->found.end());
+    question.commands.push_back(std::move(command));
+  }
+  if (!scan_->is_through) {
+    question.commands.push_back(
+        {"SCAN", scan_->cursor, "MATCH", scan_->flush.pattern, "COUNT", std::to_string(kBatch)});
+  }
+  is_asking_ = true;
+  upstream_.control().ask(question,
+                          upstream_.loop().now() + upstream_.settings().timeout.command,
+                          [this](const ControlAnswer& answer) { on_scanned(answer); });
+}
+
+void JournalReplay::on_scanned(const ControlAnswer& answer) {
+  is_asking_ = false;
+  if (answer.kind == ControlAnswer::Kind::unreachable) {
+    scan_.reset();
+    again_.set(upstream_.loop().now() + kPause);
+    return;
+  }
+  const ControlReply* refusal = nullptr;
+  for (const ControlReply& reply : answer.replies) {
+    if (reply.is_error) refusal = &reply;
+  }
+  if (refusal != nullptr) {
+    warn(refusal->text);
+  } else if (!scan_->is_through && !answer.replies.back().items.empty()) {
+    const auto& items = answer.replies.back().items;
+    scan_->cursor = items[0];
+    scan_->found.assign(items.begin() + 1, items.end());
+    scan_->is_through = scan_->cursor == "0";
+  } else {
+    scan_->found.clear();
+  }
+  if (refusal != nullptr || (scan_->is_through && scan_->found.empty())) {
+    // False if a write was dropped under the pattern meanwhile: then it is flushed again.
+    (void)journal_.flush_done(scan_->flush);
+    scan_.reset();
+  }
+  go_on();
+}
+
+void JournalReplay::warn(std::string_view error) {
+  std::uint64_t suppressed = 0;
+  if (!log_limit_.allow(upstream_.loop().now(), suppressed)) return;
+  upstream_.log().warn("keys of dropped writes could not be deleted: they may be out of date",
+                       {{"reason", error}, {"suppressed", suppressed}});
+}
+
+}  // namespace hawser
