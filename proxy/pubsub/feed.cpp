@@ -1,15 +1,23 @@
 #include "proxy/pubsub/feed.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hawser {
 
 namespace {
 
-/// Memory for the messages of one turn; a larger message has its own.
-constexpr std::size_t kFanOutBytes = std::size_t{64} << 10;
 /// Where clients are told of a gap, if that is the gap action.
 constexpr std::string_view kGapChannel = "__hawser__:gap";
+/// How long after it was refused a connection that nobody wants any more is given up.
+constexpr auto kRefusedIdle = std::chrono::milliseconds(500);
+
+/// Whether a user was refused, and not just a connection at a bad moment.
+bool is_login_refusal(std::string_view error) {
+  const std::string_view word = protocol::error_word(error);
+  return word == "WRONGPASS" || word == "NOAUTH" || word == "NOPERM" ||
+         error.find("invalid password") != std::string_view::npos;
+}
 
 }  // namespace
 
@@ -26,18 +34,18 @@ Feed::~Feed() {
 
 void Feed::subscribe(const std::shared_ptr<Subscriber>& subscriber, TopicKind kind,
                      const std::vector<std::string>& names, SlotHandle slot, TimePoint deadline) {
-  Join join{subscriber, {}, std::move(slot), deadline};
+  const std::uint64_t number = ++last_number_;
+  Join& join = joins_[number];
+  join.wanted.number = number;
+  join.subscriber = subscriber;
+  join.slot = std::move(slot);
+  join.deadline = deadline;
+  join.in_exec = subscriber->client().is_captured();
   subscriber->client().pause();
-  for (const std::string& name : names) {
-    Topic& topic = topics_.want(kind, name);
-    ++topic.joining;
-    topics_.settle(topic);
-    join.topics.push_back(&topic);
-  }
-  joins_.push_back(std::move(join));
+  for (const std::string& name : names) topics_.join(join.wanted, kind, name);
   deadline_.set_no_later_than(deadline);
   flush();
-  finish_confirmed();
+  finish(number);
 }
 
 /// Sends what is to be asked.
@@ -59,92 +67,133 @@ void Feed::flush() {
 
 /// Nobody has subscribed to anything for a while.
 void Feed::on_idle() {
+  finish_leaves();
   topics_.on_lost();
   lane_->close();
 }
 
-void Feed::finish_confirmed() {
-  for (auto it = joins_.begin(); it != joins_.end();) {
-    const auto join = it++;
-    if (!std::all_of(join->topics.begin(), join->topics.end(),
-                     [](const Topic* topic) { return topic->is_confirmed(); })) {
-      continue;
-    }
-    Join done = std::move(*join);
-    joins_.erase(join);
-    finish(std::move(done));
+/// Finishes a join if all its topics are confirmed.
+void Feed::finish(std::uint64_t join) {
+  const auto found = joins_.find(join);
+  if (found == joins_.end() || found->second.wanted.unconfirmed > 0) return;
+  const auto done = joins_.extract(found);
+  TopicJoin& wanted = done.mapped().wanted;
+  const auto subscriber = done.mapped().subscriber.lock();
+  if (subscriber == nullptr) {
+    topics_.part(wanted);
+    done.mapped().slot.abandon();
+    flush();
+    return;
   }
-}
-
-void Feed::finish(Join join) {
-  const auto subscriber = join.subscriber.lock();
   std::string acknowledgements;
   bool wants_state = false;
-  for (Topic* topic : join.topics) {
-    --topic->joining;
-    if (subscriber == nullptr) {
-      topics_.settle(*topic);
-      continue;
-    }
+  for (Topic* topic : wanted.topics) {
     if (subscriber->add(*this, *topic)) stats_.subscriptions.add(1);
     wants_state |= topic->is_local;
     write_acknowledgement(acknowledgements, subscriber->client().context().resp,
                           kTopicWords[static_cast<std::size_t>(topic->kind)].subscribe, topic->name,
                           subscriber->count_for(topic->kind));
   }
+  topics_.part(wanted);
   flush();
-  if (subscriber == nullptr) {
-    join.slot.abandon();
-    return;
-  }
-  join.slot.complete(acknowledgements);
+  subscriber->acknowledge(std::move(done.mapped().slot), acknowledgements, done.mapped().in_exec);
   if (wants_state) tell_state(subscriber->client(), upstream_.circuit().state());
   subscriber->client().resume();
 }
 
-void Feed::fail(Join join, std::string_view error, Failure failure) {
-  for (Topic* topic : join.topics) {
-    --topic->joining;
-    topics_.settle(*topic);
+/// The answer to one may bring another, so they are called by their numbers.
+void Feed::finish_confirmed(const Topic& topic) {
+  std::vector<std::uint64_t> done;
+  for (const TopicJoin* join : topic.joins) {
+    if (join->unconfirmed == 0) done.push_back(join->number);
   }
+  for (const std::uint64_t join : done) finish(join);
+}
+
+void Feed::fail(std::uint64_t join, std::string_view error, Failure failure) {
+  const auto failed = joins_.extract(join);
+  if (failed.empty()) return;
+  topics_.part(failed.mapped().wanted);
   flush();
-  const auto subscriber = join.subscriber.lock();
+  const auto subscriber = failed.mapped().subscriber.lock();
+  SlotHandle slot = std::move(failed.mapped().slot);
   if (error.empty()) {
-    join.slot.fail(failure);
+    slot.fail(failure);
   } else {
-    join.slot.complete(error);
+    slot.complete(error);
   }
   if (subscriber != nullptr) subscriber->client().resume();
 }
 
-/// Fails every join, or those that want the topic `of`.
-void Feed::fail_all(std::string_view error, Failure failure, const Topic* of) {
-  Joins failed;
-  for (auto it = joins_.begin(); it != joins_.end();) {
-    const auto join = it++;
-    if (of != nullptr &&
-        std::find(join->topics.begin(), join->topics.end(), of) == join->topics.end()) {
-      continue;
-    }
-    failed.splice(failed.end(), joins_, join);
-  }
-  for (Join& join : failed) fail(std::move(join), error, failure);
+void Feed::fail_all(std::string_view error) {
+  std::vector<std::uint64_t> failed;
+  for (const auto& [number, join] : joins_) failed.push_back(number);
+  for (const std::uint64_t join : failed) fail(join, error, Failure::down);
 }
 
 void Feed::on_deadline() {
   const TimePoint now = upstream_.loop().now();
-  Joins late;
-  for (auto it = joins_.begin(); it != joins_.end();) {
-    const auto join = it++;
-    if (join->deadline <= now) late.splice(late.end(), joins_, join);
+  std::vector<std::uint64_t> late;
+  std::vector<std::uint64_t> late_leaves;
+  for (const auto& [number, join] : joins_) {
+    if (join.deadline <= now) {
+      late.push_back(number);
+    } else {
+      deadline_.set_no_later_than(join.deadline);
+    }
   }
-  for (const Join& join : joins_) deadline_.set_no_later_than(join.deadline);
+  for (const auto& [number, leave] : leaves_) {
+    if (leave.deadline <= now) {
+      late_leaves.push_back(number);
+    } else {
+      deadline_.set_no_later_than(leave.deadline);
+    }
+  }
   // Whatever became of the question, the client is not subscribed: nothing was done for it.
-  for (Join& join : late) fail(std::move(join), {}, Failure::down);
+  for (const std::uint64_t join : late) fail(join, {}, Failure::down);
+  for (const std::uint64_t leave : late_leaves) finish_leave(leave);
 }
 
-void Feed::leave(Topic& topic, const Subscriber& subscriber) {
+void Feed::unsubscribe(const std::shared_ptr<Subscriber>& subscriber, TopicKind kind,
+                       std::vector<std::string> names, SlotHandle slot, TimePoint deadline) {
+  const std::uint64_t number = ++last_number_;
+  subscriber->client().pause();
+  // What nobody else wants is unsubscribed upstream first: then the mark tells of that, too.
+  for (const std::string& name : names) subscriber->begin_leaving(kind, name);
+  topics_.mark(number);
+  leaves_[number] = {subscriber, kind, std::move(names), std::move(slot), deadline};
+  deadline_.set_no_later_than(deadline);
+  flush();
+}
+
+void Feed::finish_leave(std::uint64_t leave) {
+  const auto done = leaves_.extract(leave);
+  if (done.empty()) return;
+  const auto subscriber = done.mapped().subscriber.lock();
+  if (subscriber == nullptr) {
+    done.mapped().slot.abandon();
+    return;
+  }
+  const std::string acknowledgements = subscriber->leave(done.mapped().kind, done.mapped().names);
+  subscriber->acknowledge(std::move(done.mapped().slot), acknowledgements, false);
+  subscriber->client().resume();
+}
+
+void Feed::finish_leaves() {
+  while (!leaves_.empty()) finish_leave(leaves_.begin()->first);
+}
+
+void Feed::begin_leaving(Topic& topic) {
+  ++topic.leaving;
+  topics_.settle(topic);
+  upstream_.loop().at_turn_end(*this);
+}
+
+/// A client may leave many topics at once: what that asks for is sent once a turn.
+void Feed::leave(Topic& topic, const Subscriber& subscriber, bool was_leaving) {
   stats_.subscriptions.add(-1);
+  if (was_leaving) --topic.leaving;
+  upstream_.loop().at_turn_end(*this);
   const auto found = std::find(topic.members.begin(), topic.members.end(), &subscriber);
   if (topic.is_handing_out) {
     *found = nullptr;
@@ -153,7 +202,6 @@ void Feed::leave(Topic& topic, const Subscriber& subscriber) {
   *found = topic.members.back();
   topic.members.pop_back();
   topics_.settle(topic);
-  flush();
 }
 
 bool Feed::is_subscribed(TopicKind kind, std::string_view name) {
@@ -163,7 +211,7 @@ bool Feed::is_subscribed(TopicKind kind, std::string_view name) {
 
 std::size_t Feed::members(TopicKind kind, std::string_view name) {
   const Topic* topic = topics_.find(kind, name);
-  return topic == nullptr ? 0 : topic->members.size();
+  return topic == nullptr ? 0 : topic->members.size() - topic->leaving;
 }
 
 void Feed::on_subscriber_open() {
@@ -179,6 +227,7 @@ void Feed::on_all_answered() {
 }
 
 void Feed::on_subscriber_lost() {
+  finish_leaves();
   topics_.for_each([this](Topic& topic) {
     if (topic.is_local) return;
     for (Subscriber* member : topic.members) {
@@ -192,7 +241,14 @@ void Feed::on_subscriber_lost() {
 }
 
 void Feed::on_subscriber_refused(std::string_view error) {
-  fail_all(error, Failure::down, nullptr);
+  fail_all(error);
+  if (is_login_refusal(error)) {
+    // Redis would close its subscribers, too; kept, they would wait for messages for ever.
+    refuse_members();
+    has_gap_ = false;
+    // Nobody is left to try again for. One who comes within a moment waits for the next attempt.
+    if (!topics_.wants_upstream()) idle_.set(upstream_.loop().now() + kRefusedIdle);
+  }
   upstream_.circuit().on_restored();  // There is nothing to wait for.
 }
 
@@ -226,29 +282,60 @@ void Feed::on_subscriber_frame(std::string_view bytes) {
       return;
     case PubSubFrame::Type::subscribed:
     case PubSubFrame::Type::unsubscribed:
+    case PubSubFrame::Type::pong:
     case PubSubFrame::Type::error:
       break;
   }
   const Topics::Answer answer = topics_.take_acknowledgement(frame);
-  if (answer.topic == nullptr) return;
-  Topic& topic = *answer.topic;
-  topic.is_held = true;
-  if (answer.refused) {
-    refuse_members(topic);
-    fail_all(bytes, Failure::down, &topic);
+  if (answer.mark != 0) {
+    finish_leave(answer.mark);
+  } else if (answer.topic != nullptr) {
+    take_answer(*answer.topic, answer.refused, bytes);
+  } else {
+    return;
   }
-  finish_confirmed();
-  topic.is_held = false;
-  topics_.settle(topic);
   flush();
   if (topics_.all_answered()) on_all_answered();
 }
 
-/// The user has lost the right to a topic: who still counted on it is closed.
-void Feed::refuse_members(Topic& topic) {
+void Feed::take_answer(Topic& topic, bool refused, std::string_view bytes) {
+  topic.is_held = true;
+  if (refused) {
+    // The user has lost the right to it: who still counted on it is closed.
+    std::vector<std::shared_ptr<Client>> clients;
+    for (Subscriber* member : topic.members) clients.push_back(member->client().shared_from_this());
+    for (const auto& client : clients) client->abort("subscription refused by the upstream");
+    std::vector<std::uint64_t> failed;
+    for (const TopicJoin* join : topic.joins) failed.push_back(join->number);
+    for (const std::uint64_t join : failed) fail(join, bytes, Failure::down);
+  } else {
+    finish_confirmed(topic);
+  }
+  topic.is_held = false;
+  topics_.settle(topic);
+}
+
+/// The upstream does not let the user in any more: everybody who counted on it is closed.
+void Feed::refuse_members() {
   std::vector<std::shared_ptr<Client>> clients;
-  for (Subscriber* member : topic.members) clients.push_back(member->client().shared_from_this());
-  for (const auto& client : clients) client->abort("subscription refused by the upstream");
+  topics_.for_each([&](Topic& topic) {
+    if (topic.is_local) return;
+    for (Subscriber* member : topic.members) clients.push_back(member->client().shared_from_this());
+  });
+  for (const auto& client : clients) client->abort("the upstream refused the user");
+}
+
+/// Where a message lies for all who get it: a long one in a block of its own, which is kept for as
+/// long as one of them has not taken it, the others of a turn together.
+std::shared_ptr<Block> Feed::block_for(std::size_t size, bool resp3) {
+  BlockPool& pool = upstream_.loop().blocks();
+  if (size >= BlockPool::kOrdinary) return pool.take(size);
+  std::shared_ptr<Block>& shared = fan_out_[resp3 ? 1 : 0];
+  if (shared == nullptr || shared->room() < size) {
+    shared = pool.take();
+    upstream_.loop().at_turn_end(*this);
+  }
+  return shared;
 }
 
 void Feed::hand_out(const PubSubFrame& frame, std::string_view bytes) {
@@ -256,6 +343,7 @@ void Feed::hand_out(const PubSubFrame& frame, std::string_view bytes) {
   Topic* topic = topics_.find(frame.kind, frame.topic);
   if (topic == nullptr) return;
   std::array<std::string_view, 2> variants;
+  std::array<std::shared_ptr<Block>, 2> blocks;
   const TimePoint now = upstream_.loop().now();
   topic->is_handing_out = true;
   for (std::size_t i = 0; i < topic->members.size(); ++i) {
@@ -263,13 +351,9 @@ void Feed::hand_out(const PubSubFrame& frame, std::string_view bytes) {
     if (member == nullptr) continue;
     const bool resp3 = member->client().context().resp == RespVersion::resp3;
     std::string_view& variant = variants[resp3 ? 1 : 0];
-    std::shared_ptr<Block>& block = fan_out_[resp3 ? 1 : 0];
+    std::shared_ptr<Block>& block = blocks[resp3 ? 1 : 0];
     if (variant.empty()) {
-      if (block == nullptr || block->room() < bytes.size()) {
-        block = std::shared_ptr<Block>(
-            upstream_.loop().blocks().take(std::max(kFanOutBytes, bytes.size())));
-        upstream_.loop().at_turn_end(*this);
-      }
+      block = block_for(bytes.size(), resp3);
       char* place = block->space();
       block->append(bytes);
       *place = resp3 ? '>' : '*';  // The versions differ in nothing else.
@@ -300,6 +384,7 @@ void Feed::invalidate(std::string_view push) {
 
 void Feed::on_turn_end() {
   fan_out_ = {};
+  flush();
 }
 
 /// Everything is subscribed again; those who were subscribed when the connection was lost may have
@@ -336,7 +421,8 @@ void Feed::tell_of_gap() {
 void Feed::close() {
   idle_.cancel();
   lane_->close();
-  fail_all({}, Failure::down, nullptr);
+  finish_leaves();
+  fail_all({});
 }
 
 }  // namespace hawser

@@ -64,16 +64,16 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
     TopicJoin wanted;
     std::weak_ptr<Subscriber> subscriber;
     SlotHandle slot;
-    TimePoint deadline;
-    bool is_captured;
+    TimePoint deadline{};
+    bool in_exec = false;
   };
   /// An UNSUBSCRIBE that waits for the last messages.
   struct Leave {
     std::weak_ptr<Subscriber> subscriber;
-    TopicKind kind;
+    TopicKind kind{};
     std::vector<std::string> names;
     SlotHandle slot;
-    TimePoint deadline;
+    TimePoint deadline{};
   };
 
   void flush();
@@ -81,14 +81,15 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   void finish(std::uint64_t join);
   void finish_confirmed(const Topic& topic);
   void fail(std::uint64_t join, std::string_view error, Failure failure);
-  void fail_all(const std::vector<std::uint64_t>& joins, std::string_view error, Failure failure);
-  std::vector<std::uint64_t> all_joins() const;
+  void fail_all(std::string_view error);
   void finish_leave(std::uint64_t leave);
   void finish_leaves();
   void on_deadline();
   void hand_out(const PubSubFrame& frame, std::string_view bytes);
   void invalidate(std::string_view push);
-  void refuse_members(const Topic* of);
+  std::shared_ptr<Block> block_for(std::size_t size, bool resp3);
+  void take_answer(Topic& topic, bool refused, std::string_view bytes);
+  void refuse_members();
   void on_all_answered();
   static void tell_state(Client& client, const CircuitState& state);
 
@@ -101,7 +102,7 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   std::map<std::uint64_t, Leave> leaves_;  ///< By the number of their mark.
   Timer deadline_;
   Timer idle_;  ///< While it has no topics: until the connection is closed.
-  /// Messages of this turn, once for each RESP version.
+  /// Short messages of this turn, once for each RESP version.
   std::array<std::shared_ptr<Block>, 2> fan_out_;
   bool has_gap_ = false;  ///< Of members that are to be told once all is subscribed again.
 };

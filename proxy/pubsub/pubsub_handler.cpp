@@ -29,6 +29,17 @@ std::optional<Verb> verb_of(std::string_view command) {
   return std::nullopt;
 }
 
+/// Where messages of topics that are being left may be on their way; nullptr: nowhere.
+Feed* feed_with_messages(const Subscriber& subscriber, TopicKind kind,
+                         const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (is_local_topic(kind, name)) continue;
+    Feed* feed = subscriber.feed_of(kind, name);
+    if (feed != nullptr && feed->is_open()) return feed;
+  }
+  return nullptr;
+}
+
 /// How Redis begins to say that it does not take a command.
 std::string refusal(const protocol::Command& command) {
   return command.name == "exec" ? "EXECABORT Transaction discarded because of: " : "ERR ";
@@ -77,21 +88,20 @@ Taken PubSubHandler::subscribe(Client& client, Request& request, TopicKind kind)
 }
 
 Taken PubSubHandler::unsubscribe(Client& client, Request& request, TopicKind kind) {
+  // What it asked before may bring messages, which come before the acknowledgement.
+  if (client.unanswered() > 0 && !client.is_captured()) return Taken::later;
   const auto subscriber = hub_.subscriber_of(client);
-  const std::string_view word = kTopicWords[static_cast<std::size_t>(kind)].unsubscribe;
-  const RespVersion resp = client.context().resp;
   std::vector<std::string> names;
   for (std::size_t i = 1; i < request.argc(); ++i) names.emplace_back(request.arg(i));
   if (names.empty()) names = subscriber->names(kind);
-  std::string acknowledgements;
-  for (const std::string& name : names) {
-    subscriber->remove(kind, name);
-    write_acknowledgement(acknowledgements, resp, word, name, subscriber->count_for(kind));
+  SlotHandle slot = client.open_slot(request);
+  Feed* feed = client.is_captured() ? nullptr : feed_with_messages(*subscriber, kind, names);
+  if (feed != nullptr) {
+    feed->unsubscribe(subscriber, kind, std::move(names), std::move(slot),
+                      request.arrived + upstream_.settings().timeout.total);
+  } else {
+    subscriber->acknowledge(std::move(slot), subscriber->leave(kind, names), client.is_captured());
   }
-  if (names.empty()) {
-    write_acknowledgement(acknowledgements, resp, word, {}, subscriber->count_for(kind));
-  }
-  client.open_slot(request).complete(acknowledgements);
   return Taken::yes;
 }
 

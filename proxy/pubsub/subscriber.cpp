@@ -26,14 +26,34 @@ bool Subscriber::add(Feed& feed, Topic& topic) {
   return added;
 }
 
-bool Subscriber::remove(TopicKind kind, std::string_view name) {
+std::string Subscriber::leave(TopicKind kind, const std::vector<std::string>& names) {
+  const std::string_view word = kTopicWords[static_cast<std::size_t>(kind)].unsubscribe;
+  const RespVersion resp = client_.context().resp;
+  std::string acknowledgements;
+  for (const std::string& name : names) {
+    remove(kind, name);
+    write_acknowledgement(acknowledgements, resp, word, name, count_for(kind));
+  }
+  if (names.empty()) write_acknowledgement(acknowledgements, resp, word, {}, count_for(kind));
+  return acknowledgements;
+}
+
+void Subscriber::acknowledge(SlotHandle slot, std::string_view acknowledgements, bool in_exec) {
+  if (in_exec) {
+    slot.complete(acknowledgements);
+    return;
+  }
+  slot.complete(std::string_view());
+  client_.push(acknowledgements);
+}
+
+void Subscriber::remove(TopicKind kind, std::string_view name) {
   auto& names = topics_[static_cast<std::size_t>(kind)];
   const auto found = names.find(name);
-  if (found == names.end()) return false;
+  if (found == names.end()) return;
   const Place place = found->second;
   names.erase(found);
   place.feed->leave(*place.topic, *this, place.is_leaving);
-  return true;
 }
 
 Feed* Subscriber::feed_of(TopicKind kind, std::string_view name) const {

@@ -39,10 +39,14 @@ class Subscriber final : public Subscriptions {
   bool add(Feed& feed, Topic& topic);
   /// The feed it has a topic from; nullptr: it is not subscribed to it.
   Feed* feed_of(TopicKind kind, std::string_view name) const;
-  /// It leaves the topic, but gets its messages until remove().
+  /// It leaves the topic, but gets its messages until leave().
   void begin_leaving(TopicKind kind, std::string_view name);
-  /// Whether it was subscribed to it.
-  bool remove(TopicKind kind, std::string_view name);
+  /// Leaves topics; `names` may be of others too. Returns the acknowledgements.
+  std::string leave(TopicKind kind, const std::vector<std::string>& names);
+  /// Answers SUBSCRIBE and its relatives. Acknowledgements are no replies: CLIENT REPLY OFF does
+  /// not hold them back, but `in_exec` they are part of a reply. REQUIRES: nothing the client
+  /// asked before is unanswered.
+  void acknowledge(SlotHandle slot, std::string_view acknowledgements, bool in_exec);
   std::vector<std::string> names(TopicKind kind) const;
 
   /// Hands on a message; returns false if the client did not keep up and has to be closed. What
@@ -56,6 +60,8 @@ class Subscriber final : public Subscriptions {
   void set_gap(bool gap) { has_gap_ = gap; }
 
  private:
+  void remove(TopicKind kind, std::string_view name);
+
   struct Place {
     Feed* feed;
     Topic* topic;

@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view kAborted =
     "-EXECABORT Transaction discarded because of previous errors.\r\n";
 constexpr std::string_view kNoTarget = "-ERR The client ID you want redirect to does not exist\r\n";
-constexpr std::string_view kDiscard = "*1\r\n$7\r\nDISCARD\r\n";
+/// WATCH without a key, then EXEC.
+constexpr std::string_view kAbortingExec = "*1\r\n$5\r\nWATCH\r\n*1\r\n$4\r\nEXEC\r\n";
 /// Changes nothing, and is refused in no state in which a command can be queued.
 constexpr std::string_view kStandIn = "*1\r\n$4\r\nPING\r\n";
 
@@ -143,7 +144,7 @@ Taken PinnedStay::handle(Client& client, Request& request) {
   if (backlog && client.unanswered() > 0) return Taken::later;
   if (lease_ == nullptr && client.unsettled() > 0) return Taken::later;
   if (action == Action::exec && state_.must_abort()) {
-    discard_denied(request);
+    exec_denied(request);
   } else {
     send(request, action);
   }
@@ -251,18 +252,17 @@ void PinnedStay::on_no_connection(Action action) {
   leave_if_free();
 }
 
-/// EXEC of a transaction in which a command was denied.
-void PinnedStay::discard_denied(const Request& exec) {
-  auto slot = std::make_shared<SlotHandle>(client_.open_slot(exec));
-  auto* answer = new Answer([slot](const std::string& reply) {
-    slot->complete(reply.starts_with('+') ? kAborted : std::string_view(reply));
-  });
-  state_.on_sent(Action::discard, true);
-  auto* tap = new Tap(weak_from_this(), {Action::discard, {}}, SlotHandle(*answer, 0));
-  lease_->lane().submit({.bytes = kDiscard,
-                         .slot = SlotHandle(*tap, 0),
-                         .deadline = parts_.upstream.deadline_of(class_of(exec), exec.arrived),
-                         .command_class = class_of(exec)});
+/// EXEC of a transaction in which a command was denied: one that Redis does not take either makes
+/// it abort, whatever the user may run.
+void PinnedStay::exec_denied(const Request& exec) {
+  state_.on_sent(Action::exec, true);
+  auto* tap = new Tap(weak_from_this(), {Action::exec, {}}, client_.open_slot(exec));
+  lease_->lane().submit_block(
+      {.bytes = kAbortingExec,
+       .slot = SlotHandle(*tap, 0),
+       .deadline = parts_.upstream.deadline_of(class_of(exec), exec.arrived),
+       .command_class = class_of(exec)},
+      2, 1);
 }
 
 /// The transaction cannot be carried out any more, which its end will say.

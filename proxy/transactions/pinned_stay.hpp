@@ -68,7 +68,7 @@ class PinnedStay final : public Handler,
   void acquire(Request& request, Action action);
   void on_no_connection(Action action);
   void submit(const Request& request, Action action, SlotHandle slot);
-  void discard_denied(const Request& exec);
+  void exec_denied(const Request& exec);
   Taken refuse_until_end(Request& request, Action action);
   bool answer_after_loss(Request& request, Action action);
   bool needs_connection(const Request& request) const;

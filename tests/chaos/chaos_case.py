@@ -15,10 +15,11 @@ from workload import Workload
 # How long each test makes faults, seconds; at least one round is made.
 SECONDS = float(os.environ.get("HAWSER_CHAOS_SECONDS", "2.5"))
 SEED = os.environ.get("HAWSER_CHAOS_SEED")
-# Hawser's time-outs, short so that a fault outlasts them in a test's time.
+# Hawser's time-outs, short so that a fault outlasts them in a test's time. A circuit that opens
+# again soon is held open: the faults here follow each other too quickly for that.
 COMMAND, TOTAL, SCRIPT, CONNECT = 0.7, 1.0, 1.5, 0.5
-TIMEOUTS = {"timeout_command": "700ms", "timeout_total": "1s", "timeout_script": "1500ms",
-            "timeout_connect": "500ms"}
+SETTINGS = {"timeout_command": "700ms", "timeout_total": "1s", "timeout_script": "1500ms",
+            "timeout_connect": "500ms", "circuit_flap": "0s"}
 NORMAL_WITHIN = 1.0  # Seconds after Redis is well, until no request fails any more.
 CALM = 0.5  # Seconds after that in which nothing may fail.
 MEMORY_MAX = 256 << 20
@@ -57,7 +58,7 @@ class ChaosCase(unittest.TestCase):
         self.start_hawser(f"redis://127.0.0.1:{(self.proxy or self.redis).port}", **settings)
 
     def start_hawser(self, url, **settings):
-        self.hawser = Hawser(url, **{**TIMEOUTS, **settings})
+        self.hawser = Hawser(url, **{**SETTINGS, **settings})
         self.addCleanup(self.end_hawser)
 
     def end_hawser(self):

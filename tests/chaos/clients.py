@@ -124,7 +124,8 @@ class Connection:
         self.abandon(False)
         for request in left:
             self.load.unanswered += 1
-            self.load.violation(request.model, f"{UNANSWERED}: {' '.join(map(str, request.words))[:80]} "
+            words = " ".join(map(str, request.words))[:80]
+            self.load.violation(request.model, f"{UNANSWERED}: {words} "
                                                f"after {now - request.sent:.3f} s, {len(left)} due")
 
     def begin(self):

@@ -11,8 +11,8 @@ plain attributes, at any time, and holds for all its connections:
     alter      a function bytes -> bytes for what Redis says
     reset_new  each new connection is accepted and reset at once
 
-and by methods: cut() ends the connections there are; stall() holds these alone, while new ones pass,
-until release(); refuse() closes the listener and come_back() opens it again on the same port;
+and by methods: cut() ends the connections there are; stall() holds these alone, while new ones
+pass, until release(); refuse() closes the listener and come_back() opens it again on the same port;
 retarget() sends new connections elsewhere.
 """
 
@@ -57,8 +57,8 @@ class FaultProxy:
         return self._call(self._cut(reset))
 
     def stall(self):
-        """The connections there are hold what they have, as after lost packets, which are sent again
-        later than a new connection is made."""
+        """The connections there are hold what they have, as after lost packets, which are sent
+        again later than a new connection is made."""
         for link in list(self._links):
             link.stalled = True
 

@@ -14,9 +14,9 @@ class RandomFaults:
 
     def __init__(self, redis, proxy, random):
         self.redis, self.proxy, self.random = redis, proxy, random
-        self.kinds = [self.frozen, self.killed, self.reset, self.closed, self.half_open, self.stalled,
-                      self.slow, self.throttled, self.dribbling, self.refusing, self.full, self.locked,
-                      self.blocked]
+        self.kinds = [self.frozen, self.killed, self.reset, self.closed, self.half_open,
+                      self.stalled, self.slow, self.throttled, self.dribbling, self.refusing,
+                      self.full, self.locked, self.blocked]
         self.order = []
 
     def next(self):

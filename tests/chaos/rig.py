@@ -10,7 +10,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 os.environ.setdefault("HAWSER_BINARY", os.path.join(ROOT, "build/release/hawser"))
 sys.path.insert(0, os.path.join(ROOT, "tests/support"))
 
-from chaos_case import TIMEOUTS  # noqa: E402
+from chaos_case import SETTINGS  # noqa: E402
 from fault_proxy import FaultProxy  # noqa: E402
 from faults import RandomFaults  # noqa: E402
 from resp import Client  # noqa: E402
@@ -18,7 +18,7 @@ from servers import Hawser, RedisServer  # noqa: E402
 
 
 class Rig(contextlib.ExitStack):
-    """`short`: hawser's time-outs are those of the chaos tests, else its defaults."""
+    """`short`: hawser's settings are those of the chaos tests, else its defaults."""
 
     def __init__(self, proxied=True, short=True, **settings):
         super().__init__()
@@ -31,7 +31,7 @@ class Rig(contextlib.ExitStack):
             self.proxy = FaultProxy(self.redis.port)
             self.callback(self.proxy.stop)
         self.hawser = Hawser(f"redis://127.0.0.1:{(self.proxy or self.redis).port}",
-                             **{**(TIMEOUTS if short else {}), **settings})
+                             **{**(SETTINGS if short else {}), **settings})
         self.callback(self.end_hawser)
 
     def end_hawser(self):

@@ -111,7 +111,7 @@ class Process(ChaosCase):
     def promote(self, primary, replica):
         """Swaps the roles; nothing that was acknowledged is lost by Redis itself."""
         old, new = self.direct(primary), self.direct(replica)
-        eventually(lambda: b"master_link_status:up" in new("INFO", "replication"), "in sync", 5)
+        eventually(lambda: b"master_link_status:up" in new("INFO", "replication"), "in sync", 20)
         self.assertEqual(old("FAILOVER"), "OK")
         eventually(lambda: new("ROLE")[0] == b"master", "promoted", 5)
 

@@ -1,6 +1,8 @@
 """MULTI, WATCH and CLIENT TRACKING: as on Redis itself, and without a trace for anybody else."""
 
 import itertools
+import socket
+import threading
 import time
 import unittest
 
@@ -35,9 +37,9 @@ class Transactions(HawserCase):
         self.assertEqual(client.pipeline(("MULTI",), ("SET", "m", 1), ("INCR", "m"), ("EXEC",)),
                          ["OK", "QUEUED", "QUEUED", ["OK", 2]])
         self.assertEqual(client.pipeline(("MULTI",), ("GET",), ("INCR", "m"), ("EXEC",))[3], ABORTED)
+        self.assertEqual(self.hawser.metric(waited), before)
         self.assertEqual(client.pipeline(("MULTI",), ("SET", "m", 9), ("DISCARD",), ("GET", "m")),
                          ["OK", "QUEUED", "OK", b"2"])
-        self.assertEqual(self.hawser.metric(waited), before)
 
     def test_transactions_are_as_in_redis(self):
         scripts = [
@@ -70,6 +72,11 @@ class Transactions(HawserCase):
             [("MULTI",), ("SUBSCRIBE", "ch"), ("EXEC",), ("PING",), ("UNSUBSCRIBE", "ch")],
             [("MULTI",), ("UNWATCH",), ("EXEC",), ("MULTI", "x"), ("EXEC", "x"), ("EXEC",)],
             [("MULTI",), ("EXEC",)],
+            [("MULTI",), ("CLIENT", "NOSUCH"), ("EXEC",), ("GET", "a")],
+            [("MULTI",), ("SET", "a", 1), ("RESET", "x"), ("EXEC",), ("GET", "a")],
+            [("WATCH", "a"), ("CLIENT", "NOSUCH"), ("SET", "a", 1), ("MULTI",), ("EXEC",)],
+            [("CLIENT", "TRACKING", "ON", "REDIRECT", "x"), ("CLIENT", "GETREDIR")],
+            [("WATCH", "a"), ("CLIENT", "TRACKING", "ON", "REDIRECT", "+1"), ("UNWATCH",)],
         ]
         for resp in (2, 3):
             self.both(*scripts, resp=resp)
@@ -158,6 +165,71 @@ class Transactions(HawserCase):
         self.assertEqual(client.pipeline(*big)[-1], ["OK", 2 << 20])
 
 
+    def test_an_answer_longer_than_the_output_limit_is_handed_on_while_it_arrives(self):
+        client = self.client()
+        client("SET", "giant", b"x" * (8 << 20))
+        client("WATCH", "w")
+        replies = client.pipeline(("MULTI",), *[("GET", "giant")] * 20, ("EXEC",))
+        self.assertEqual([len(value) for value in replies[-1]], [8 << 20] * 20)
+        eventually(lambda: self.hawser.metric("hawser_pinned_in_use") == 0, "given back")
+        client("DEL", "giant")
+
+    def test_a_user_who_may_not_discard_harms_nobody_else(self):
+        self.direct()("ACL", "SETUSER", "keeper", "on", ">p", "~*", "&*", "+@all", "-discard")
+        client, other = self.client(), self.client()
+        for each in (client, other):
+            self.assertEqual(each("AUTH", "keeper", "p"), "OK")
+        for _ in range(20):
+            # Both arrive in one turn of hawser's loop and share a write.
+            self.redis.freeze()
+            client.raw(b"".join(encode(*w) for w in [("MULTI",), ("SET", "d", 1), ("DISCARD",)]))
+            other.send("GET", "none")
+            time.sleep(0.005)
+            self.redis.thaw()
+            self.assertTrue([client.read() for _ in range(3)][2].startswith("NOPERM"))
+            self.assertIsNone(other.read())
+            self.assertEqual(client("EXEC"), ABORTED)
+
+    def test_a_user_who_may_not_begin_a_transaction_is_in_none(self):
+        self.direct()("ACL", "SETUSER", "plain", "on", ">p", "~*", "&*", "+@all", "-multi")
+        client = self.client()
+        client("AUTH", "plain", "p")
+        self.assertTrue(client("MULTI").startswith("NOPERM"))
+        self.assertIsNone(client("GET", "none"))
+        eventually(lambda: self.hawser.metric("hawser_pinned_in_use") == 0, "nothing is held")
+        client("WATCH", "w")
+        self.assertTrue(client("MULTI").startswith("NOPERM"))
+        self.assertIsNone(client("GET", "none"))
+        self.assertEqual(client("UNWATCH"), "OK")
+        eventually(lambda: self.hawser.metric("hawser_pinned_in_use") == 0, "nothing is held")
+
+
+class ShortTimes(HawserCase):
+    settings = {"timeout_command": "300ms", "timeout_total": "600ms"}
+
+    def test_what_is_sent_behind_a_blocking_command_has_its_time_when_that_is_over(self):
+        for first in [("WATCH", "a"), ("CLIENT", "TRACKING", "ON")]:
+            client = self.client()
+            client("HELLO", 3)
+            self.assertEqual(client(*first), "OK")
+            self.direct()("SET", "behind", 1)
+            self.assertEqual(client.pipeline(("BLPOP", "none", "1.2"), ("GET", "behind")),
+                             [None, b"1"])
+            self.assertEqual(client.pipeline(("MULTI",), ("SET", "a", 1), ("EXEC",))[2], ["OK"])
+
+    def test_time_outs_in_any_notation_are_waited_for(self):
+        client, other = self.client(), self.client()
+        self.direct()("XGROUP", "CREATE", "stream", "group", "$", "MKSTREAM")
+        for words in [("BLPOP", "none", "+1"), ("BLPOP", "none", "0x1"),
+                      ("XREADGROUP", "COUNT", 1, "BLOCK", 1000, "GROUP", "group", "c", "STREAMS",
+                       "stream", ">"),
+                      ("XREAD", "BLOCK", 1, "BLOCK", 1000, "STREAMS", "stream", "$")]:
+            client.send(*words)
+            # On a connection of its own: nobody else waits for it.
+            self.assertIsNone(other("GET", "none"), words)
+            self.assertIsNone(client.read(), words)
+
+
 class Pipeline(HawserCase):
     settings = {"clients_pipeline": 20}
 
@@ -205,6 +277,65 @@ class Lost(unittest.TestCase):
         self.assertEqual(self.client("UNWATCH"), "OK")
         self.assertEqual(self.client.pipeline(("MULTI",), ("SET", "a", 1), ("EXEC",))[2], ["OK"])
 
+    def assert_next_transaction_does_not_happen(self, why):
+        self.direct("SET", "a", "theirs")
+        replies = [self.client(*w) for w in [("MULTI",), ("SET", "a", "mine"), ("EXEC",)]]
+        self.assertEqual(replies[2], ABORTED, why)
+        self.assertEqual(self.direct("GET", "a"), b"theirs", why)
+        self.assertEqual(self.client.pipeline(("MULTI",), ("SET", "a", 1), ("EXEC",))[2], ["OK"])
+
+    def test_a_lost_watch_is_not_forgotten_over_other_commands(self):
+        between = [(("WATCH", "b"), "OK"), (("BLPOP", "none", "0.05"), None),
+                   (("WAIT", 0, 10), 0), (("XREAD", "BLOCK", 10, "STREAMS", "s", "$"), None),
+                   (("NOSUCH", "x"), ErrorReply), (("SELECT", 0), "OK"), (("EXEC",), ErrorReply),
+                   (("DISCARD",), ErrorReply), (("SET", "big", b"x" * (2 << 20)), "OK"),
+                   (("OBJECT", "NOSUCH", "x"), ErrorReply), (("CLIENT", "NOSUCH"), ErrorReply),
+                   (("FUNCTION", "KILL"), ErrorReply), (("CLIENT", "TRACKING", "OFF"), "OK"),
+                   (("MONITOR",), ErrorReply), (("CLIENT", "GETNAME"), None)]
+        for words, want in between:
+            self.client("WATCH", "a")
+            self.lose_pinned()
+            reply = self.client(*words)
+            if want is ErrorReply:
+                self.assertIsInstance(reply, ErrorReply, words)
+            else:
+                self.assertEqual(reply, want, words)
+            self.assert_next_transaction_does_not_happen(words)
+        eventually(lambda: self.hawser.metric("hawser_pinned_in_use") == 0, "nothing is held")
+
+    def test_a_lost_watch_is_not_forgotten_over_tracking(self):
+        self.client("HELLO", 3)
+        self.client("WATCH", "a")
+        self.lose_pinned()
+        self.assertEqual(self.client("CLIENT", "TRACKING", "ON", "NOLOOP"), "OK")
+        self.assertIsNone(self.client("GET", "tracked"))
+        self.direct("SET", "tracked", 1)
+        self.assertEqual(self.client.read(), Push([b"invalidate", [b"tracked"]]))
+        self.assert_next_transaction_does_not_happen("tracking")
+        self.assertEqual(self.client("CLIENT", "TRACKING", "OFF"), "OK")
+        eventually(lambda: self.hawser.metric("hawser_pinned_in_use") == 0, "nothing is held")
+
+    def test_a_watch_lost_under_another_command_is_lost(self):
+        for words in [("SELECT", 3), ("EXEC",), ("DISCARD",), ("HELLO", 3), ("WATCH", "b"),
+                      ("CLIENT", "TRACKINGINFO")]:
+            self.client("WATCH", "a")
+            self.redis.freeze()
+            self.client.send(*words)
+            time.sleep(0.05)
+            self.redis.kill()
+            self.redis.start()
+            self.assertIsInstance(self.client.read(), ErrorReply, words)
+            self.direct = Client(self.redis.port)
+            self.addCleanup(self.direct.close)
+            eventually(lambda: self.client("GET", "none") is None, "Redis is back")
+            self.assert_next_transaction_does_not_happen(words)
+
+    def test_reset_ends_a_lost_watch(self):
+        self.client("WATCH", "a")
+        self.lose_pinned()
+        self.assertEqual(self.client("RESET"), "RESET")
+        self.assertEqual(self.client.pipeline(("MULTI",), ("SET", "a", 1), ("EXEC",))[2], ["OK"])
+
     def test_a_transaction_is_never_sent_twice(self):
         for _ in range(10):
             self.direct("SET", "n", 0)
@@ -225,7 +356,133 @@ class Lost(unittest.TestCase):
         self.redis.start()
         self.assertIsInstance(self.client("SET", "a", 1), ErrorReply)
         self.assertEqual(self.client("EXEC"), ABORTED)
-        self.assertIsNone(self.client("GET", "a"))
+        eventually(lambda: self.client("GET", "a") is None, "Redis is back")
+
+
+class Full(HawserCase):
+    settings = {"pinned_max": 1, "pinned_wait": "100ms", "timeout_command": "400ms",
+                "timeout_total": "500ms"}
+
+    def setUp(self):
+        super().setUp()
+        self.taker = self.client()
+        self.taker("WATCH", "taken")
+
+    def test_a_watch_that_was_refused_leaves_no_transaction_unguarded(self):
+        client = self.client()
+        replies = client.pipeline(("WATCH", "a"), ("WATCH", "b"), ("MULTI",), ("SET", "a", 1),
+                                  ("EXEC",), ("GET", "a"))
+        self.assertTrue(replies[0].startswith("PROXYFULL"))
+        self.assertEqual(replies[4:], [ABORTED, None])
+        self.assertEqual(client.pipeline(("MULTI",), ("SET", "b", 1), ("EXEC",))[2], ["OK"])
+
+    def test_a_client_that_gave_up_after_its_watch_was_refused_goes_on(self):
+        client = self.client()
+        self.assertTrue(client("WATCH", "a").startswith("PROXYFULL"))
+        self.assertEqual(client("SET", "c", 1), "OK")
+        time.sleep(0.6)
+        self.assertEqual(client("GET", "c"), b"1")
+        self.assertEqual(client.pipeline(("MULTI",), ("SET", "c", 2), ("EXEC",))[2], ["OK"])
+
+    def test_what_was_sent_behind_a_refused_multi_is_not_executed(self):
+        client = self.client()
+        replies = client.pipeline(("MULTI",), ("SET", "d", 1), ("ECHO", "x"), ("EXEC",), ("GET", "d"))
+        self.assertTrue(replies[0].startswith("PROXYFULL"))
+        self.assertEqual(replies[1:], [ABORTED, ABORTED, ABORTED, None])
+
+    def test_a_client_that_gave_up_after_its_multi_was_refused_goes_on(self):
+        client = self.client()
+        self.assertTrue(client("MULTI").startswith("PROXYFULL"))
+        self.assertEqual(client("SET", "e", 1), ABORTED)
+        time.sleep(0.6)
+        # Two at once may be the rest of a slow pipeline.
+        self.assertEqual(client.pipeline(("SET", "e", 2), ("SET", "e", 3))[0], ABORTED)
+        self.assertEqual(client("SET", "e", 4), "OK")
+
+    def test_a_refused_multi_can_be_tried_again(self):
+        client = self.client()
+        self.assertTrue(client("MULTI").startswith("PROXYFULL"))
+        self.assertTrue(client("MULTI").startswith("PROXYFULL"))
+        self.taker("UNWATCH")
+        self.assertEqual([client("MULTI"), client("SET", "f", 1), client("EXEC")],
+                         ["OK", "QUEUED", ["OK"]])
+
+
+class HeldBack:
+    """A way to Redis on which what is sent to the subscriber connection does not arrive."""
+
+    def __init__(self, redis):
+        self.redis = redis
+        self.pairs = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+            except OSError:
+                return
+            pair = [near, socket.create_connection(("127.0.0.1", self.redis.port)), b""]
+            self.pairs.append(pair)
+            for upwards in (True, False):
+                threading.Thread(target=self.pump, args=(pair, upwards), daemon=True).start()
+
+    def pump(self, pair, upwards):
+        source, sink = pair[:2] if upwards else reversed(pair[:2])
+        try:
+            while data := source.recv(65536):
+                if upwards:
+                    pair[2] += data
+                if not (upwards and b":subscriber" in pair[2]):
+                    sink.sendall(data)
+        except OSError:
+            pass
+        self.end(pair)
+
+    def end(self, pair):
+        for end in pair[:2]:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def end_role(self, role):
+        for pair in self.pairs:
+            if role in pair[2]:
+                self.end(pair)
+
+    def stop(self):
+        self.listener.close()
+        for pair in self.pairs:
+            self.end(pair)
+            for end in pair[:2]:
+                end.close()
+
+
+class LostBehindExec(unittest.TestCase):
+    def test_a_transaction_that_happened_is_told_though_its_connection_is_lost(self):
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        way = HeldBack(redis)
+        self.addCleanup(way.stop)
+        hawser = Hawser(f"redis://127.0.0.1:{way.port}", timeout_command="1s", timeout_total="1s")
+        self.addCleanup(hawser.stop)
+        client = Client(hawser.port)
+        self.addCleanup(client.close)
+        direct = Client(redis.port)
+        self.addCleanup(direct.close)
+        for words in [("MULTI",), ("SET", "a", 1), ("SUBSCRIBE", "ch"), ("SELECT", 3)]:
+            client(*words)
+        client.send("EXEC")
+        eventually(lambda: direct("GET", "a") == b"1", "it happened")
+        way.end_role(b":pinned")
+        reply = client.read()
+        self.assertIsInstance(reply, list)
+        self.assertEqual((reply[0], reply[2]), ("OK", "OK"))
+        self.assertIsInstance(reply[1], ErrorReply)  # Hawser's own part did not.
+        self.assertIsNone(client("GET", "a"))  # Of database 3.
 
 
 class Tracking(HawserCase):
@@ -251,6 +508,10 @@ class Tracking(HawserCase):
         self.assertEqual(client("CLIENT", "TRACKING", "ON", "REDIRECT", 999999),
                          "ERR The client ID you want redirect to does not exist")
         self.assertEqual(client("CLIENT", "TRACKING", "ON", "REDIRECT", number), "OK")
+        self.assertEqual(client("CLIENT", "GETREDIR"), number)
+        # What Redis refuses changes nothing.
+        self.assertIsInstance(client("CLIENT", "TRACKING", "ON", "NOSUCH"), ErrorReply)
+        self.assertIsInstance(client("CLIENT", "TRACKING", "ON", "REDIRECT", 999999), ErrorReply)
         self.assertEqual(client("CLIENT", "GETREDIR"), number)
         client("GET", "redirected")
         other("SET", "redirected", 1)
