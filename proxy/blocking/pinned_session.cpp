@@ -28,7 +28,11 @@ class PinnedSession::Tap final : public ReplySink {
 
   void on_reply(std::uint32_t, Reply reply) override {
     // First the connection, then the reply: the client's next request may need one at once.
-    if (const auto session = session_.lock()) session->on_answered(true);
+    const bool is_moved = reply.bytes.starts_with("-READONLY ");
+    if (const auto session = session_.lock()) {
+      if (is_moved) session->upstream_.leave_server();
+      session->on_answered(!is_moved);
+    }
     slot_.complete(reply);
   }
   void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
@@ -111,7 +115,7 @@ Taken PinnedSession::handle(Client& client, Request& request) {
 }
 
 TimePoint PinnedSession::deadline_of(const Request& request) const {
-  return blocking_deadline(request, upstream_.loop().now(), kBlockingGrace)
+  return blocking_deadline(request, request.arrived, kBlockingGrace)
       .value_or(upstream_.deadline_of(class_of(request), request.arrived));
 }
 
@@ -139,12 +143,11 @@ void PinnedSession::acquire(Request& request) {
     upstream_.refuse(client_.open_slot(request));
     return;
   }
-  const TimePoint now = upstream_.loop().now();
   waiting_ = std::make_shared<Waiting>(
       Waiting{StoredRequest(request), client_.open_slot(request), deadline_of(request), {}});
   // Waiting for a connection is part of a blocking command's own time.
   const auto own_time = is_wait(request) ? std::nullopt : blocking_time(request);
-  if (own_time && *own_time > Duration::zero()) waiting_->own_end = now + *own_time;
+  if (own_time && *own_time > Duration::zero()) waiting_->own_end = request.arrived + *own_time;
   if (is_blocking(request)) blocked_.emplace(parts_.blocked, client_.id(), *this);
   client_.set_route(&upstream_.pinned());
   client_.pause();

@@ -241,7 +241,7 @@ std::size_t ClientSession::run(protocol::RequestParser& parser, std::string_view
       last_command_ = request.command;
       // It has ended its side already: nobody would notice that it does not wait any more, and an
       // element would be popped for nobody. Nothing was written of the request yet.
-      if (input_ended_ && own_handler() != nullptr) close();
+      if (input_ended_ && !outlives_input()) close();
     }
     used += consumed;
   }
@@ -451,9 +451,9 @@ void ClientSession::discard_input() {
 /// a connection of its own is closed at once, so that nothing is popped for nobody.
 void ClientSession::on_peer_gone(bool may_still_read) {
   const bool waits = unanswered() > 0 || !replies_->output().empty();
-  if (may_still_read && own_handler() == nullptr && rest_ != nullptr && !rest_->incomplete) {
+  if (may_still_read && outlives_input() && rest_ != nullptr && !rest_->incomplete) {
     input_ended_ = true;  // Whole requests have come that may not be dispatched yet.
-  } else if (may_still_read && waits && own_handler() == nullptr) {
+  } else if (may_still_read && outlives_input() && waits) {
     close_after_replies();
   } else {
     close();

@@ -109,6 +109,9 @@ class ClientSession final : public Client,
   bool wants_input() const;
   void read_on();
   void watch_hang_up();
+  bool outlives_input() const {
+    return own_handler() == nullptr || own_handler()->outlives_input();
+  }
   void on_peer_gone(bool may_still_read);
   void refuse(Failure failure);
   void answer_and_close(std::string_view error);

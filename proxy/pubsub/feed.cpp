@@ -12,13 +12,6 @@ constexpr std::string_view kGapChannel = "__hawser__:gap";
 /// How long after it was refused a connection that nobody wants any more is given up.
 constexpr auto kRefusedIdle = std::chrono::milliseconds(500);
 
-/// Whether a user was refused, and not just a connection at a bad moment.
-bool is_login_refusal(std::string_view error) {
-  const std::string_view word = protocol::error_word(error);
-  return word == "WRONGPASS" || word == "NOAUTH" || word == "NOPERM" ||
-         error.find("invalid password") != std::string_view::npos;
-}
-
 }  // namespace
 
 Feed::Feed(Upstream& upstream, PubSubStats& stats, UserId user)

@@ -24,7 +24,7 @@ class RingQueue {
   T& operator[](std::size_t i) { return at(head_ + i); }
   const T& operator[](std::size_t i) const { return at(head_ + i); }
 
-  T& push(T value) {
+  T& push(T&& value) {
     if (size() == capacity_) grow();
     T* place = &at(tail_++);
     return *new (place) T(std::move(value));

@@ -20,6 +20,9 @@ class Handler {
  public:
   virtual ~Handler() = default;
   virtual Taken handle(Client& client, Request& request) = 0;
+  /// Of a client's own handler: whether what the client has sent is still carried out after it
+  /// ended its side. Not where it waits for what would then be taken by nobody.
+  virtual bool outlives_input() const { return false; }
 };
 
 }  // namespace hawser

@@ -98,6 +98,57 @@ class PinnedStay::Answer final : public ReplySink {
   std::function<void(std::string)> done_;
 };
 
+/// Passes on the answer to a request whose handler has taken the place of a stay, which gets it
+/// back with the answer.
+class PinnedStay::Passage final : public ReplySink {
+ public:
+  explicit Passage(std::shared_ptr<PinnedStay> stay)
+      : stay_(std::move(stay)), client_(stay_->client_.weak_from_this()) {}
+  /// The place can be taken only after the request was.
+  void set_slot(SlotHandle slot) {
+    slot_ = std::move(slot);
+    if (!early_.empty()) slot_.complete(early_);
+  }
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    give_place_back();
+    if (slot_) {
+      slot_.complete(reply);
+    } else {
+      early_ = reply.bytes;
+    }
+  }
+  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    give_place_back();
+    if (slot_) {
+      slot_.fail(failure, number);
+    } else {
+      early_ = failure_reply(failure, number);
+    }
+  }
+  void on_expiry(std::uint32_t, Failure failure, std::int64_t number) override {
+    give_place_back();
+    slot_.expire(failure, number);  // Settled with this passage.
+  }
+  std::size_t stream_threshold(std::uint32_t) const override { return slot_.stream_threshold(); }
+  bool on_part(std::uint32_t, std::string_view part, bool last) override {
+    if (last) give_place_back();
+    return slot_.stream(part, last);
+  }
+
+ private:
+  void give_place_back() {
+    const auto client = client_.lock();
+    if (client != nullptr && client->own_handler() == nullptr) client->set_own_handler(stay_);
+    stay_.reset();
+  }
+
+  std::shared_ptr<PinnedStay> stay_;
+  std::weak_ptr<Client> client_;
+  SlotHandle slot_;
+  std::string early_;
+};
+
 /// An EXEC that succeeded, while hawser's own answers are gathered for it. It does not depend on
 /// the connection any more.
 struct PinnedStay::Exec {
@@ -131,6 +182,9 @@ Taken PinnedStay::handle(Client& client, Request& request) {
   if (state_.is_refusing()) return refuse_until_end(request, action);
   if (state_.is_watch_lost()) {
     if (answer_after_loss(request, action)) return Taken::yes;
+    if (lease_ == nullptr && is_blocking(request) && request.command->accepts(request.argc())) {
+      return lend_place(request);
+    }
     if (lease_ == nullptr && !needs_connection(request)) {
       return parts_.ordinary.handle(client, request);
     }
@@ -308,6 +362,16 @@ bool PinnedStay::needs_connection(const Request& request) const {
   if (row->name == "script|kill" || row->name == "function|kill") return true;
   if (protocol::has_subcommands(*row) && request.argc() > 1) return row->name != "client";
   return row->accepts(request.argc()) && row->treatment == protocol::Treatment::pinned;
+}
+
+/// A blocking command has a handler of its own, which also waits for Redis to come back.
+Taken PinnedStay::lend_place(Request& request) {
+  const SinkPtr<Passage> passage(new Passage(shared_from_this()));
+  client_.capture(passage.get());
+  const Taken taken = parts_.ordinary.handle(client_, request);
+  client_.capture(nullptr);
+  if (taken == Taken::yes) passage->set_slot(client_.open_slot(request));
+  return taken;
 }
 
 void PinnedStay::on_done(const Step& step) {

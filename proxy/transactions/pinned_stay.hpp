@@ -43,6 +43,7 @@ class PinnedStay final : public Handler,
   ~PinnedStay() override;
 
   Taken handle(Client& client, Request& request) override;
+  bool outlives_input() const override { return blocking_ == 0; }
   void on_lease_lost(const LaneEnd& end) override;
   void on_lease_push(std::string_view frame) override;
   std::uint64_t upstream_id() const override {
@@ -62,6 +63,7 @@ class PinnedStay final : public Handler,
   struct Exec;
   class Tap;
   class Answer;
+  class Passage;
 
   bool deny(Request& request);
   void send(Request& request, Action action);
@@ -71,6 +73,7 @@ class PinnedStay final : public Handler,
   void exec_denied(const Request& exec);
   Taken refuse_until_end(Request& request, Action action);
   bool answer_after_loss(Request& request, Action action);
+  Taken lend_place(Request& request);
   bool needs_connection(const Request& request) const;
 
   void on_reply(const Step& step, SlotHandle slot, Reply reply);

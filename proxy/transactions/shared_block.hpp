@@ -18,6 +18,7 @@ class SharedBlock final : public Handler, public std::enable_shared_from_this<Sh
   SharedBlock(Upstream& upstream, std::size_t requests)
       : upstream_(upstream), requests_(requests) {}
   Taken handle(Client& client, Request& request) override;
+  bool outlives_input() const override { return true; }
 
  private:
   class ExecTap;

@@ -121,6 +121,10 @@ void Circuit::ask() {
 
 void Circuit::on_answer(std::uint32_t round, const ControlAnswer& answer) {
   const bool reached = answer.kind != ControlAnswer::Kind::unreachable;
+  if (!reached) {
+    const ConnectFailure kind = classify_connect_failure(answer.text);
+    parts_.stats.connect_failures[static_cast<std::size_t>(kind)].add();
+  }
   parts_.health.breaker().end_round(round, reached && is_well(answer), parts_.loop.now());
   follow();
 }

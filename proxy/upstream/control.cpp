@@ -100,6 +100,10 @@ class Control::Conversation final : public SocketOwner,
       if (replies_ <= asked_) taken_.push_back(read(*reply));
       if (--replies_ > 0) continue;
       const ControlReply& last = taken_.back();
+      if (last.is_error && last.text.starts_with("ERR max number of clients")) {
+        finish({ControlAnswer::Kind::unreachable, 0, "max number of clients reached", {}});
+        return;
+      }
       finish({last.is_error ? ControlAnswer::Kind::error : ControlAnswer::Kind::reply, last.number,
               last.text, taken_});
       return;

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "proxy/traffic/request.hpp"
+#include "protocol/command_table.hpp"
 
 namespace hawser {
 
@@ -13,11 +13,11 @@ enum class Effect : std::uint8_t {
   read,     ///< Changes nothing: may be sent again whatever became of it.
 };
 
-/// Pure. Reads that may take Redis long are not repeated on a suspicion, and count as writes.
-inline Effect effect_of(const Request& request) {
+/// Of a command by its row; nullptr: not known, or one of a block. Pure. Reads that may take Redis
+/// long are not repeated on a suspicion, and count as writes.
+inline Effect effect_of(const protocol::Command* command) {
   using protocol::CommandClass;
-  const protocol::Command* command = request.command;
-  if (command == nullptr || !command->accepts(request.argc())) return Effect::unknown;
+  if (command == nullptr) return Effect::unknown;
   switch (command->command_class) {
     case CommandClass::script:
     case CommandClass::transaction:

@@ -77,6 +77,13 @@ class Handshake {
   bool failed_at_select_ = false;
 };
 
+/// Whether a server refused a handshake for who asked, and not for its own state: asking again soon
+/// would change nothing. `reply` is the error as it came.
+inline bool is_login_refusal(std::string_view reply) {
+  return reply.starts_with("-NOAUTH") || reply.starts_with("-WRONGPASS") ||
+         reply.starts_with("-NOPERM") || reply.starts_with("-ERR invalid password");
+}
+
 /// The string or integer that follows `field` in a HELLO reply (map or flat array), or nothing.
 std::optional<std::string> hello_field(std::string_view reply, std::string_view field);
 

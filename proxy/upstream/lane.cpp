@@ -80,15 +80,35 @@ void Lane::on_handshake_reply(std::string_view reply) {
   owner_->on_lane_open(*this, result);
 }
 
-void Lane::push_entry(Entry entry) {
+void Lane::push_entry(Entry&& entry) {
   if (entry.deadline != TimePoint::max()) timer_.set_no_later_than(entry.deadline);
   entry.generation = health_.generation();
   stats_.in_flight.add(1);
   entries_.push(std::move(entry));
 }
 
+void Lane::on_submitted() {
+  last_used_ = loop_.now();
+  if (!writing_blocked_) loop_.at_turn_end(*this);
+}
+
 void Lane::submit(Submission submission) {
-  submit_block(std::move(submission), 1, 0);
+  push_entry({.slot = std::move(submission.slot),
+              .submitted = loop_.now(),
+              .deadline = submission.deadline,
+              .bytes = submission.bytes.size(),
+              .final_deadline = submission.final_deadline,
+              .command = submission.command,
+              .element = -1,
+              .command_class = submission.command_class,
+              .attempts = 0,
+              .generation = 0});
+  if (submission.block != nullptr) {
+    buffer_.append(std::move(*submission.block));
+  } else {
+    buffer_.append(submission.bytes);
+  }
+  on_submitted();
 }
 
 void Lane::submit_block(Submission submission, std::size_t requests, std::size_t taken,
@@ -101,20 +121,15 @@ void Lane::submit_block(Submission submission, std::size_t requests, std::size_t
                 .submitted = loop_.now(),
                 .deadline = submission.deadline,
                 .bytes = i + 1 == requests ? submission.bytes.size() : 0,
-                .final_deadline = submission.final_deadline,
+                .final_deadline = submission.deadline,
+                .command = nullptr,
                 .element = mine ? element : -1,
                 .command_class = submission.command_class,
-                .effect = submission.effect,
-                .attempts = submission.attempts,
+                .attempts = 0,
                 .generation = 0});
   }
-  if (submission.block != nullptr) {
-    buffer_.append(std::move(*submission.block));
-  } else {
-    buffer_.append(submission.bytes);
-  }
-  last_used_ = loop_.now();
-  if (!writing_blocked_) loop_.at_turn_end(*this);
+  buffer_.append(submission.bytes);
+  on_submitted();
 }
 
 void Lane::submit(PendingRequest request) {
@@ -125,15 +140,14 @@ void Lane::submit(PendingRequest request) {
                 .deadline = request.deadline,
                 .bytes = is_last ? request.bytes.size() : 0,
                 .final_deadline = request.deadline,
+                .command = request.command,
                 .element = -1,
                 .command_class = request.command_class,
-                .effect = request.effect,
                 .attempts = request.attempts,
                 .generation = 0});
   }
   buffer_.append(request.bytes);
-  last_used_ = loop_.now();
-  if (!writing_blocked_) loop_.at_turn_end(*this);
+  on_submitted();
 }
 
 void Lane::ping_if_idle(TimePoint limit, TimePoint deadline) {
@@ -304,7 +318,7 @@ void Lane::on_reply(Reply reply) {
     end(LaneEnd::Kind::protocol_error, "reply before the request was sent");
     return;
   }
-  if (reply.bytes.front() == '-' && front.effect != Effect::unknown && front.slot) {
+  if (reply.bytes.front() == '-' && front.slot && effect_of(front.command) != Effect::unknown) {
     if (const Rejection* why = find_rejection(protocol::error_word(reply.bytes))) {
       on_rejected(*why, reply);
       return;
@@ -351,7 +365,7 @@ PendingRequest Lane::take_entry(Entry& entry, std::size_t offset) {
   request.deadline = std::max(entry.deadline, entry.final_deadline);
   request.submitted = entry.submitted;
   request.command_class = entry.command_class;
-  request.effect = entry.effect;
+  request.command = entry.command;
   request.attempts = entry.attempts;
   return request;
 }

@@ -32,10 +32,10 @@ struct Submission {
   SlotHandle slot;            ///< Empty: the reply is swallowed.
   TimePoint deadline = TimePoint::max();
   CommandClass command_class = CommandClass::write;
-  Effect effect = Effect::unknown;
+  /// Its row, by which it is judged whether it may be sent again; nullptr: it never may.
+  const protocol::Command* command = nullptr;
   /// Until when it may be sent again, which for a read can be later than `deadline`.
   TimePoint final_deadline{};
-  std::uint8_t attempts = 0;  ///< How often it was sent before.
 };
 
 /// How a lane ended.
@@ -159,9 +159,9 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
     TimePoint deadline;
     std::size_t bytes;
     TimePoint final_deadline;
+    const protocol::Command* command;
     std::int32_t element;
     CommandClass command_class;
-    Effect effect;
     std::uint8_t attempts;
     Breaker::Generation generation;
   };
@@ -174,7 +174,8 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   std::size_t stream_above();
   bool on_part(std::string_view part, bool last);
   void finish_front();
-  void push_entry(Entry entry);
+  void push_entry(Entry&& entry);
+  void on_submitted();
   PendingRequest take_entry(Entry& entry, std::size_t offset);
   TimePoint silent_from() const;
   bool is_overdue(TimePoint now) const;

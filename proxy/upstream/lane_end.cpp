@@ -68,7 +68,7 @@ void Lane::end(LaneEnd::Kind kind, std::string reason) {
       block.pop_back();
       for (Entry& entry : block) request.slots.push_back(std::move(entry.slot));
       request.slots.push_back(std::move(slot));
-      if (request.attempts > 0 && request.effect == Effect::read) request.failure = Failure::lost;
+      if (request.attempts > 0 && request.effect() == Effect::read) request.failure = Failure::lost;
       offset += request.bytes.size();
       result.unsent.push_back(std::move(request));
       continue;
@@ -113,7 +113,7 @@ void Lane::take_lost_reads(std::vector<Entry>& sent, LaneEnd& result) {
     offset -= it->bytes;
     const ReplySink* origin = it->slot.origin();
     const bool is_broken = streaming_ && std::next(it) == sent.rend();
-    if (it->slot && it->effect == Effect::read && !is_broken && !closed.contains(origin)) {
+    if (it->slot && effect_of(it->command) == Effect::read && !is_broken && !closed.contains(origin)) {
       const bool in_time = it->deadline > loop_.now();
       const std::int64_t time = time_given(*it);
       result.lost_reads.push_back(take_entry(*it, offset));

@@ -8,12 +8,6 @@ namespace {
 
 /// After the server refused the password: asking again soon would change nothing.
 constexpr Duration kRefusedDelay = std::chrono::seconds(1);
-/// How often a server that says it is not the primary is left for another.
-constexpr Duration kMovedInterval = std::chrono::seconds(1);
-
-bool is_login_error(std::string_view reply) {
-  return reply.starts_with("-NOAUTH") || reply.starts_with("-WRONGPASS");
-}
 
 }  // namespace
 
@@ -86,7 +80,7 @@ void MainLane::wait(Submission submission) {
   request.deadline = std::max(submission.deadline, submission.final_deadline);
   request.submitted = parts_.loop.now();
   request.command_class = submission.command_class;
-  request.effect = submission.effect;
+  request.command = submission.command;
   wait(std::move(request));
 }
 
@@ -115,6 +109,12 @@ void MainLane::resume() {
   } else if (!waiting_.empty() || !open_waiters_.empty() || keep_open_) {
     ensure_open();
   }
+}
+
+void MainLane::leave_server() {
+  if (!is_open()) return;
+  is_moved_ = true;
+  if (lane_->unanswered() == 0) lane_->close();
 }
 
 void MainLane::ping_if_idle(TimePoint limit) {
@@ -217,7 +217,7 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   is_moved_ = false;
   put_back(end);
   retries_.on_lane_end();
-  const bool refused = is_login_error(end.reply);
+  const bool refused = is_login_refusal(end.reply);
   if (end.was_open) {
     if (end.left_unanswered && end.connection.client_id != 0) {
       predecessors_.push_back({end.connection, std::move(end.unsettled)});
@@ -272,13 +272,11 @@ void MainLane::on_lane_replies(Lane& lane) {
 }
 
 void MainLane::on_lane_rejection(Lane& lane, const Rejection& why, PendingRequest request) {
-  if (why.is_moved) {
-    // Whoever is the primary now is found by connecting again, the name resolved anew. If it was
-    // looked for a moment ago, this server is what there is.
-    const TimePoint now = parts_.loop.now();
-    if (!is_moved_ && now - moved_at_ < kMovedInterval) return;
-    if (!is_moved_) moved_at_ = now;
-    is_moved_ = true;
+  // Whoever is the primary now is found by connecting again, the name resolved anew. If that was
+  // tried a moment ago, this server is what there is.
+  if (why.is_moved && !is_moved_ && !parts_.leave_server()) {
+    retries_.on_outcome(request.slots.front().origin());
+    return;
   }
   retries_.take(lane, std::move(request));
   lane.watch_replies(retries_.is_watching());
@@ -296,11 +294,11 @@ void MainLane::note_failure(const LaneEnd& end) {
     parts_.stats.connect_failures[static_cast<std::size_t>(kind)].add();
   }
   if (end.at_select) return;  // The client that chose the database is told.
-  if (is_login_error(end.reply)) parts_.users.forget(context_.user);
+  if (is_login_refusal(end.reply)) parts_.users.forget(context_.user);
   std::uint64_t suppressed = 0;
   if (!log_limit_.allow(parts_.loop.now(), suppressed)) return;
   const std::string_view reply = protocol::error_text(end.reply);
-  const LogLevel level = is_login_error(end.reply) ? LogLevel::error : LogLevel::warn;
+  const LogLevel level = is_login_refusal(end.reply) ? LogLevel::error : LogLevel::warn;
   parts_.log.log(level, end.was_open ? "upstream connection lost" : "upstream connection failed",
                  {{"upstream", parts_.stats.upstream},
                   {"reason", reply.empty() ? std::string_view(end.reason) : reply},

@@ -38,7 +38,7 @@ class MainLane final : public LaneOwner {
   bool is_refused() const { return refused_.is_set(); }
   bool is_idle_since(TimePoint when) const;
   std::size_t unanswered() const {
-    return waiting_.size() + retries_.size() + (lane_ ? lane_->unanswered() : 0);
+    return waiting_.size() + (retries_.is_watching() ? retries_.size() : 0) + (lane_ ? lane_->unanswered() : 0);
   }
 
   /// Opens the connection if there is none.
@@ -70,6 +70,8 @@ class MainLane final : public LaneOwner {
   void close();
   /// The circuit was closed: what waits may go.
   void resume();
+  /// Another server is the primary: the connection is closed once nothing is in flight on it.
+  void leave_server();
   /// Asks for a sign of life if the connection was idle since `limit`.
   void ping_if_idle(TimePoint limit);
 
@@ -114,8 +116,7 @@ class MainLane final : public LaneOwner {
   std::size_t waiting_bytes_ = 0;
   std::list<OpenWaiter> open_waiters_;
   std::vector<EndedConnection> predecessors_;  ///< Lost with requests unanswered, to be killed.
-  TimePoint moved_at_{};    ///< When Redis last said that another server is the primary.
-  bool is_moved_ = false;   ///< The connection is closed as soon as nothing is in flight.
+  bool is_moved_ = false;  ///< The connection is closed as soon as nothing is in flight.
   bool proven_ = false;
   const bool keep_open_;  ///< Reconnects although nobody waits: the upstream URL's own context.
   bool was_lost_ = false;

@@ -32,12 +32,14 @@ struct PendingRequest {
     slots.clear();
   }
 
+  Effect effect() const { return effect_of(command); }
+
   std::string bytes;
   std::vector<SlotHandle> slots;  ///< One, or those of a block.
   TimePoint deadline{};
   TimePoint submitted{};
   CommandClass command_class = CommandClass::write;
-  Effect effect = Effect::unknown;
+  const protocol::Command* command = nullptr;  ///< Its row; nullptr: never to be sent again.
   std::uint8_t attempts = 0;         ///< How often it was sent before.
   Failure failure = Failure::down;   ///< What it is answered if it is not sent any more ...
   std::int64_t failure_number = 0;   ///< ... with the number in its text ...

@@ -63,6 +63,14 @@ void PinnedPool::close() {
   }
 }
 
+void PinnedPool::close_spare() {
+  std::vector<std::shared_ptr<Lane>> spare;
+  for (const Member& member : members_) {
+    if (member.state == State::spare) spare.push_back(member.lane);
+  }
+  for (const auto& lane : spare) lane->close();
+}
+
 PinnedPool::Member* PinnedPool::find(const Lane& lane) {
   for (Member& member : members_) {
     if (member.lane.get() == &lane) return &member;
@@ -183,7 +191,7 @@ void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
   std::list<Member> ended;
   ended.splice(ended.end(), members_, found);
   Member& member = ended.front();
-  const bool refused = end.kind == LaneEnd::Kind::handshake_failed;
+  const bool refused = end.at_select || is_login_refusal(end.reply);
   if (member.state == State::opening) {
     if (end.kind == LaneEnd::Kind::closed) {
       member.seeker->gave_up();

@@ -72,6 +72,7 @@ class PinnedPool final : public LaneOwner {
   void close();
   /// The circuit was closed: what waits may go.
   void resume() { serve(); }
+  void close_spare();
 
   void on_lane_open(Lane& lane, const HandshakeResult& result) override;
   void on_lane_end(Lane& lane, LaneEnd end) override;

@@ -18,7 +18,7 @@ std::size_t Retries::size() const {
 
 bool Retries::may_retry(const PendingRequest& request) const {
   const auto& retry = parts_.settings.retry;
-  const bool wanted = request.effect == Effect::read ? retry.reads != config::RetryReads::never
+  const bool wanted = request.effect() == Effect::read ? retry.reads != config::RetryReads::never
                                                      : retry.writes != config::RetryWrites::never;
   return wanted && request.attempts < retry.max && parts_.health.allows() &&
          request.deadline > parts_.loop.now() + retry.delay_min;
@@ -36,6 +36,8 @@ void Retries::take(Lane& lane, PendingRequest request) {
   if (found == groups_.end()) {
     found = groups_.emplace(origin, Group{}).first;
     found->second.in_flight = lane.unanswered_of(origin);
+    found->second.deadline = request.deadline;
+    timer_.set_no_later_than(request.deadline);
     request.slots.front().hold();
   } else if (found->second.in_flight > 0) {
     --found->second.in_flight;
@@ -81,7 +83,14 @@ void Retries::on_due() {
   std::vector<Group> due;
   for (auto it = groups_.begin(); it != groups_.end();) {
     const auto group = it++;
-    if (group->second.in_flight > 0) continue;
+    if (group->second.in_flight > 0) {
+      if (group->second.deadline > now) {
+        timer_.set_no_later_than(group->second.deadline);
+      } else {
+        give_up(group);
+      }
+      continue;
+    }
     if (group->second.due > now) {
       timer_.set_no_later_than(group->second.due);
       continue;

@@ -34,6 +34,7 @@ class Retries {
   struct Group {
     std::vector<PendingRequest> requests;
     std::size_t in_flight = 0;  ///< Of the same client, behind them.
+    TimePoint deadline{};       ///< Of the first of them.
     TimePoint due{};            ///< Once nothing is in flight any more.
   };
   using Groups = std::unordered_map<const ReplySink*, Group>;

@@ -45,10 +45,10 @@ void SubscriberLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
     if (!end.was_open) seeker_.gave_up();
     return;
   }
-  const bool refused = end.kind == LaneEnd::Kind::handshake_failed;
+  const bool refused = is_login_refusal(end.reply);
   const bool is_old = protocol::error_word(end.reply) == "NOPROTO" ||
                       end.reply.find("unknown command") != std::string::npos;
-  if (refused && resp_ == RespVersion::resp3 && is_old) {
+  if (!end.was_open && resp_ == RespVersion::resp3 && is_old) {
     resp_ = RespVersion::resp2;  // A server before Redis 6.
     connect();
     return;

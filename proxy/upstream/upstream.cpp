@@ -20,6 +20,9 @@ std::string label_of(const config::RedisUrl& url) {
   return url.host + ":" + std::to_string(url.port);
 }
 
+/// How often a server that says it is a replica is left for another.
+constexpr Duration kLeaveInterval = std::chrono::milliseconds(500);
+
 /// Main lanes, most of them closed, before unused ones are forgotten.
 constexpr std::size_t kMostRemembered = 64;
 
@@ -56,6 +59,7 @@ Upstream::Upstream(Loop& loop, Logger& log, const config::Settings& settings,
              .gate = ConnectGate(loop, parts_.health, settings),
              .users = Users(url, settings.auth.cache),
              .listeners = {},
+             .leave_server = [this] { return leave_server(); },
              .server_version = {}},
       home_{kUpstreamUser, static_cast<std::uint32_t>(url.db), RespVersion::resp2},
       control_(parts_),
@@ -162,7 +166,7 @@ void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
                 .slot = std::move(slot),
                 .deadline = deadline,
                 .command_class = command_class,
-                .effect = effect_of(request),
+                .command = request.command,
                 .final_deadline = request.arrived + parts_.settings.timeout.total});
 }
 
@@ -207,6 +211,18 @@ bool Upstream::is_restored() const {
 
 void Upstream::on_lane_open(const Context& context) {
   if (context == home_) circuit_.on_restored();
+}
+
+bool Upstream::leave_server() {
+  const TimePoint now = parts_.loop.now();
+  if (now - left_at_ < kLeaveInterval) return false;
+  left_at_ = now;
+  parts_.log.warn("the upstream is a replica now: connecting again",
+                  {{"upstream", parts_.stats.upstream}});
+  for (const auto& lane : mains_) lane->leave_server();
+  publisher_.leave_server();
+  pinned_.close_spare();
+  return true;
 }
 
 /// So that a server that vanished without a word is noticed before a request needs it.

@@ -62,6 +62,8 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   StatsSource& stats() { return parts_.stats; }
   const UpstreamStats& figures() const { return parts_.stats; }
   Circuit& circuit() { return circuit_; }
+  /// See UpstreamParts.
+  bool leave_server();
   /// Answers a request that may not be sent because the circuit is not closed.
   void refuse(SlotHandle slot) { slot.fail(Failure::circuit_open, circuit_.retry_in()); }
   std::uint32_t home_database() const { return home_.database; }
@@ -100,6 +102,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   MainLane* last_used_ = nullptr;
   Timer idle_timer_;
   Timer ping_timer_;
+  TimePoint left_at_{};
   std::vector<SubscriberLane*> subscribers_;
   std::string scratch_;
 };

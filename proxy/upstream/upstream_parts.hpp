@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct UpstreamParts {
   ConnectGate gate;
   Users users;
   std::vector<LaneEvents*> listeners;
+  /// Has every connection made anew, since another server is the primary; false if that was done a
+  /// moment ago.
+  std::function<bool()> leave_server;
   std::string server_version;  ///< As the last handshake told; empty before.
 
   std::string connection_name(LaneRole role) const {

@@ -6,7 +6,7 @@ import time
 import unittest
 
 from case import HawserCase
-from resp import Client, Closed, ErrorReply, Push
+from resp import Client, Closed, ErrorReply, Push, encode
 from servers import Hawser, RedisServer, eventually
 
 
@@ -93,6 +93,72 @@ class PubSub(HawserCase):
                                   ("UNSUBSCRIBE", "place"), ("GET", "k"))
         self.assertEqual(replies, ["OK", Push([b"subscribe", b"place", 1]), b"1",
                                    Push([b"unsubscribe", b"place", 0]), b"1"])
+
+    def test_the_acknowledgement_of_unsubscribe_comes_behind_every_message_before_it(self):
+        for i in range(50):
+            client = self.client()
+            client("HELLO", 3)
+            client.raw(encode("SUBSCRIBE", "own") + encode("PUBLISH", "own", i)
+                       + encode("UNSUBSCRIBE", "own") + encode("PING"))
+            frames = [client.read() for _ in range(5)]
+            # Where Redis has the number of receivers behind the message, hawser may have it before.
+            self.assertEqual(sorted(frames[1:3], key=str), sorted([1, message(b"own", b"%d" % i)], key=str))
+            self.assertEqual([frames[0]] + frames[3:],
+                             [[b"subscribe", b"own", 1], [b"unsubscribe", b"own", 0], "PONG"])
+            client.close()
+
+    def test_after_unsubscribe_nobody_is_reached(self):
+        client, publisher = self.client(), self.client()
+        for _ in range(50):
+            client("SUBSCRIBE", "left")
+            self.assertEqual(client("UNSUBSCRIBE", "left"), [b"unsubscribe", b"left", 0])
+            self.assertEqual(publisher("PUBLISH", "left", "x"), 0)
+
+    def test_client_reply_does_not_hold_acknowledgements_back(self):
+        for resp in (2, 3):
+            seen = []
+            for port in (self.redis.port, self.hawser.port):
+                client = self.client(port)
+                client("HELLO", resp)
+                for words in [("CLIENT", "REPLY", "OFF"), ("SUBSCRIBE", "a", "b"), ("PSUBSCRIBE",),
+                              ("UNSUBSCRIBE", "a", "none"), ("UNSUBSCRIBE", "b"), ("GET", "none"),
+                              ("UNSUBSCRIBE",), ("CLIENT", "REPLY", "ON"),
+                              ("CLIENT", "REPLY", "SKIP"), ("SUBSCRIBE", "a"), ("PING",)]:
+                    client.send(*words)
+                seen.append([client.read() for _ in range(8)])
+            self.assertEqual(seen[0], seen[1])
+
+    def test_numsub_of_names_that_fill_megabytes_is_answered(self):
+        names = [b"%01000d" % i for i in range(3000)]
+        self.subscriber(names[7])
+        client = self.client()
+        reply = client("PUBSUB", "NUMSUB", *names)
+        self.assertEqual(reply, [part for i, name in enumerate(names) for part in (name, int(i == 7))])
+
+    def test_subscribing_to_very_many_channels_delays_nobody(self):
+        client, other = self.client(), self.client()
+        count = 20000
+        began = time.monotonic()
+        # In pieces, for what is looked at here is the subscribing.
+        for i in range(0, count, 1000):
+            client.send("SUBSCRIBE", *[f"many:{n}" for n in range(i, i + 1000)])
+        first = client.read()
+        self.assertEqual(first, [b"subscribe", b"many:0", 1])
+        while client.read()[2] < count:
+            pass
+        client.send("UNSUBSCRIBE")
+        longest = 0
+        while client.read()[2] > 0:
+            pass
+        client.send("SUBSCRIBE", *[f"many:{n}" for n in range(count)])
+        waiting = threading.Thread(target=lambda: [client.read() for _ in range(count)])
+        waiting.start()
+        while waiting.is_alive():
+            asked = time.monotonic()
+            other("GET", "none")
+            longest = max(longest, time.monotonic() - asked)
+        self.assertLess(longest, 0.5)
+        self.assertLess(time.monotonic() - began, 10)
 
     def test_one_message_for_the_channel_and_one_for_each_pattern(self):
         client = self.client()
@@ -205,6 +271,23 @@ class Users(HawserCase):
         self.assertEqual(limited("SUBSCRIBE", "open"), [b"subscribe", b"open", 1])
         self.assertEqual(self.upstream_names().count("subscriber"), 2)
 
+    def test_subscribers_of_a_user_who_is_gone_are_closed_as_redis_does(self):
+        admin = self.direct()
+        for i, end in enumerate([("ACL", "DELUSER", "gone"), ("ACL", "SETUSER", "gone", "off"),
+                                 ("ACL", "SETUSER", "gone", "resetpass", ">new")]):
+            admin("ACL", "SETUSER", "gone", "reset", "on", ">pw", "~*", "+@all", "allchannels")
+            client = self.client()
+            self.assertEqual(client("AUTH", "gone", "pw"), "OK")
+            self.assertEqual(client("SUBSCRIBE", f"gone:{i}"), [b"subscribe", b"gone:%d" % i, 1])
+            admin(*end)
+            admin("CLIENT", "KILL", "TYPE", "pubsub")
+            self.assertEqual(client.rest(), b"")
+
+
+class KeptUsers(Users):
+    """The same where a gap in the messages is no reason to close clients."""
+    settings = {"pubsub_gap": "silent"}
+
 
 class SlowSubscribers(HawserCase):
     settings = {"pubsub_output_hard": "4MiB", "pubsub_output_soft": "1MiB",
@@ -225,6 +308,19 @@ class SlowSubscribers(HawserCase):
             self.assertEqual(quick.read(), message(b"flood", payload))
             self.assertLess(time.monotonic() - began, 1)
         self.assertEqual(self.closed(), 1)
+        slow.close()
+
+    def test_short_messages_to_a_subscriber_that_does_not_read_hold_little_more_than_themselves(self):
+        slow, publisher = Client(self.hawser.port), self.client()
+        slow("SUBSCRIBE", "short")
+        payload = b"x" * (64 << 10)
+        while self.hawser.metric("hawser_buffer_bytes") == 0:  # Until the kernel takes no more.
+            publisher("PUBLISH", "short", payload)
+        before = self.hawser.metric("hawser_buffer_bytes")
+        for _ in range(1000):
+            publisher("PUBLISH", "short", "small")
+        held = self.hawser.metric("hawser_buffer_bytes") - before
+        self.assertLess(held, 256 << 10)  # 1000 messages of some 40 bytes.
         slow.close()
 
 

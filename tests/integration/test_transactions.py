@@ -303,6 +303,25 @@ class Lost(unittest.TestCase):
             self.assert_next_transaction_does_not_happen(words)
         eventually(lambda: self.hawser.metric("hawser_pinned_in_use") == 0, "nothing is held")
 
+    def test_a_lost_watch_is_not_forgotten_over_a_blocking_command_that_is_lost_too(self):
+        self.client("WATCH", "a")
+        self.lose_pinned()
+        self.client.send("BLPOP", "none", 0)
+        blocked = lambda: b"cmd=blpop" in self.direct("CLIENT", "LIST")  # noqa: E731
+        eventually(blocked, "it blocks")
+        self.lose_pinned()
+        self.assertTrue(self.client.read().startswith("PROXYLOST"))
+        # While Redis is away it waits for its return, as any other.
+        self.redis.kill()
+        self.client.send("BLPOP", "list", 5)
+        self.redis.start()
+        self.direct = Client(self.redis.port)
+        self.addCleanup(self.direct.close)
+        eventually(blocked, "it blocks again")
+        self.direct("RPUSH", "list", b"x" * (1 << 20))
+        self.assertEqual(len(self.client.read()[1]), 1 << 20)
+        self.assert_next_transaction_does_not_happen("blocking commands")
+
     def test_a_lost_watch_is_not_forgotten_over_tracking(self):
         self.client("HELLO", 3)
         self.client("WATCH", "a")

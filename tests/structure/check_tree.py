@@ -43,7 +43,7 @@ ALLOWED = {
     "pubsub": {"protocol", "runtime", "traffic", "upstream"},
     "cache": {"protocol", "runtime", "traffic", "upstream"},
     "downstream": {"protocol", "config", "log", "runtime", "traffic"},
-    "admin": {"config", "log", "runtime", "traffic"},
+    "admin": {"protocol", "config", "log", "runtime", "traffic"},
 }
 # These two wire everything together.
 ALLOWED["server"] = set(ALLOWED)

@@ -27,10 +27,16 @@ TEST(PubSubFrames, AreReadInBothRespVersions) {
   EXPECT_EQ(read_frame(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n").type, Type::invalidation);
 }
 
+TEST(PubSubFrames, APongTellsWhatPingSaid) {
+  for (const std::string_view frame : {"$4\r\nmark\r\n", "*2\r\n$4\r\npong\r\n$4\r\nmark\r\n"}) {
+    EXPECT_EQ(read_frame(frame).type, Type::pong);
+    EXPECT_EQ(read_frame(frame).topic, "mark");
+  }
+}
+
 TEST(PubSubFrames, WhatIsNoneOfThemIsOther) {
   for (const std::string_view frame :
-       {"+PONG\r\n", "*2\r\n$4\r\npong\r\n$0\r\n\r\n", "*0\r\n", "*1\r\n:1\r\n", "", "*",
-        "*3\r\n$7\r\nmessage\r\n$9\r\na\r\n"}) {
+       {"+PONG\r\n", "*0\r\n", "*1\r\n:1\r\n", "", "*", "*3\r\n$7\r\nmessage\r\n$9\r\na\r\n"}) {
     EXPECT_EQ(read_frame(frame).type, Type::other) << frame;
   }
 }

@@ -37,7 +37,7 @@ TEST(RingQueue, BehavesAsADequeOverManyRandomSteps) {
 TEST(RingQueue, ClearEndsTheLifeOfWhatIsLeft) {
   auto shared = std::make_shared<int>(1);
   RingQueue<std::shared_ptr<int>> queue;
-  for (int i = 0; i < 100; ++i) queue.push(shared);
+  for (int i = 0; i < 100; ++i) queue.push(std::shared_ptr(shared));
   queue.clear();
   EXPECT_EQ(shared.use_count(), 1);
   EXPECT_TRUE(queue.empty());
@@ -45,7 +45,7 @@ TEST(RingQueue, ClearEndsTheLifeOfWhatIsLeft) {
 
 TEST(RingQueue, GivesItsMemoryBackOnlyWhenItHadBecomeLarge) {
   RingQueue<int> queue;
-  for (int i = 0; i < 5000; ++i) queue.push(i);
+  for (int i = 0; i < 5000; ++i) queue.push(int{i});
   for (int i = 0; i < 5000; ++i) ASSERT_EQ(queue.pop(), i);
   EXPECT_TRUE(queue.empty());
   queue.push(7);
