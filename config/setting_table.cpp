@@ -194,18 +194,16 @@ constexpr std::array kTable = {
                 "long, and longer each time. At most circuit.hold_max.",
          .min = 0,
          .max = kDay}),
-    bind<&Settings::circuit, &Settings::Circuit::hold_max>(
-        {.key = "circuit.hold_max",
-         .type = Type::duration,
-         .doc = "The longest such time.",
-         .min = 0,
-         .max = kDay}),
-    bind<&Settings::circuit, &Settings::Circuit::flap>(
-        {.key = "circuit.flap",
-         .type = Type::duration,
-         .doc = "What soon means for hold_min.",
-         .min = 0,
-         .max = kDay}),
+    bind<&Settings::circuit, &Settings::Circuit::hold_max>({.key = "circuit.hold_max",
+                                                            .type = Type::duration,
+                                                            .doc = "The longest such time.",
+                                                            .min = 0,
+                                                            .max = kDay}),
+    bind<&Settings::circuit, &Settings::Circuit::flap>({.key = "circuit.flap",
+                                                        .type = Type::duration,
+                                                        .doc = "What soon means for hold_min.",
+                                                        .min = 0,
+                                                        .max = kDay}),
 
     bind<&Settings::degrade, &Settings::Degrade::miss>(
         {.key = "degrade.miss",

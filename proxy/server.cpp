@@ -227,8 +227,10 @@ HealthView::RedisHealth Server::Impl::redis() const {
 std::uint64_t Server::Impl::redirect_target(std::int64_t client_id) {
   std::uint64_t target = 0;
   registry.for_each([&](ClientSession& session) {
-    if (static_cast<std::int64_t>(session.id()) == client_id)
-      target = hub.feed(session.context().user).client_id();
+    const auto* subscriber = static_cast<const Subscriber*>(session.subscriptions());
+    if (static_cast<std::int64_t>(session.id()) != client_id || subscriber == nullptr) return;
+    const Feed* feed = subscriber->feed_of(TopicKind::channel, kInvalidations);
+    if (feed != nullptr) target = feed->client_id();
   });
   return target;
 }

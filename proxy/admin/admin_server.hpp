@@ -14,9 +14,9 @@
 
 namespace hawser {
 
-/// Health, metrics and the operator's orders over HTTP. Owned by Server, which calls it from the main thread; it answers
-/// on a thread of its own and never waits for the data thread. Adds the figures of the process and
-/// of the log to those of `sources`.
+/// Health, metrics and the operator's orders over HTTP. Owned by Server, which calls it from the
+/// main thread; it answers on a thread of its own and never waits for the data thread. Adds the
+/// figures of the process and of the log to those of `sources`.
 class AdminServer {
  public:
   /// `listen` as in HttpServer::start(). `health`, the sources and `log` must outlive this.

@@ -57,8 +57,8 @@ HttpResponse wrong_method(bool is_change) {
   HttpResponse response;
   response.status = 405;
   response.allow = is_change ? "POST" : "GET, HEAD";
-  response.body = is_change ? "method not allowed; use POST\n"
-                            : "method not allowed; use GET or HEAD\n";
+  response.body =
+      is_change ? "method not allowed; use POST\n" : "method not allowed; use GET or HEAD\n";
   return response;
 }
 
@@ -101,8 +101,8 @@ HttpResponse Endpoints::answer(const HttpRequest& request,
   }
   if (!path) return not_found();
   const bool is_change = *path >= Path::circuit_open;
-  const bool fits = is_change ? request.method == "POST"
-                              : request.method == "GET" || request.method == "HEAD";
+  const bool fits =
+      is_change ? request.method == "POST" : request.method == "GET" || request.method == "HEAD";
   if (!fits) return wrong_method(is_change);
   if (is_change && (!request.origin.empty() || !is_own_host(request.host))) {
     HttpResponse response;

@@ -122,7 +122,8 @@ TimePoint PinnedSession::deadline_of(const Request& request) const {
 void PinnedSession::pipe(const Request& request) {
   // From CLIENT REPLY on it is not known what brings a reply.
   if (request.command != nullptr && request.command->name == "client|reply") may_be_quiet_ = true;
-  const bool is_quiet = may_be_quiet_ || starts_stream(request);  // A second MONITOR is not answered.
+  const bool is_quiet =
+      may_be_quiet_ || starts_stream(request);  // A second MONITOR is not answered.
   std::string scratch;
   lease_->lane().pipe(request.wire(scratch), is_quiet ? TimePoint::max() : deadline_of(request));
 }

@@ -43,8 +43,7 @@ bool DegradingHandler::answer_flushing(Client& client, Request& request) {
   };
   const KeysCovered covered = keys_covered(request, is_flushing);
   std::string reply;
-  if (covered == KeysCovered::none ||
-      !append_absent_reply(request, client.context().resp, reply)) {
+  if (covered == KeysCovered::none || !append_absent_reply(request, client.context().resp, reply)) {
     return false;
   }
   if (covered == KeysCovered::all) {

@@ -90,8 +90,7 @@ void JournalReplay::flush() {
         {"SCAN", scan_->cursor, "MATCH", scan_->flush.pattern, "COUNT", std::to_string(kBatch)});
   }
   is_asking_ = true;
-  upstream_.control().ask(question,
-                          upstream_.loop().now() + upstream_.settings().timeout.command,
+  upstream_.control().ask(question, upstream_.loop().now() + upstream_.settings().timeout.command,
                           [this](const ControlAnswer& answer) { on_scanned(answer); });
 }
 

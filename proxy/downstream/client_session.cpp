@@ -177,7 +177,9 @@ bool ClientSession::make_room() {
   const std::size_t missing = rest_->incomplete ? rest_->parser.bytes_missing() : 1;
   const std::size_t size = rest_->block->size();
   if (rest_->block->room() >= std::min(missing, kReadAhead)) return true;
-  const std::size_t wanted = size + std::min(missing, std::max(3 * size, 4 * kReadAhead));
+  // By half at least: a request of many short arguments would be copied again for each of them.
+  const std::size_t wanted =
+      size + std::max(std::min(missing, std::max(3 * size, 4 * kReadAhead)), size / 2);
   if (parts_.loop.blocks().bytes_in_use() + wanted > parts_.settings.buffers.max_bytes) {
     refuse(Failure::full_buffers);
     return false;

@@ -133,7 +133,7 @@ class ClientSession final : public Client,
   TimePoint last_request_;
   const protocol::Command* last_command_ = nullptr;
   TimePoint held_until_{};  ///< While requests already answered hold the next one: its deadline.
-  std::size_t taken_ = 0;  ///< Bytes the client took since it was last looked whether it does.
+  std::size_t taken_ = 0;   ///< Bytes the client took since it was last looked whether it does.
   ReplyMode reply_mode_ = ReplyMode::on;
   bool paused_ = false;    ///< A handler decides before the next request is dispatched.
   bool held_ = false;      ///< The next request waits for the earlier ones.

@@ -30,8 +30,8 @@ bool Breaker::on_time_out(Generation generation, TimePoint now) {
 
 bool Breaker::on_connect_failure(TimePoint now) {
   ++connect_failures_;
-  return fail(now, connect_failures_ >= limits_.connect_failures ? Reason::connect_failures
-                                                                 : Reason::none);
+  return fail(
+      now, connect_failures_ >= limits_.connect_failures ? Reason::connect_failures : Reason::none);
 }
 
 /// `in_a_row`: what has happened so often in a row that it opens by that alone.

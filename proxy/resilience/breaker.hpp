@@ -95,7 +95,7 @@ class Breaker {
   std::uint32_t connect_failures_ = 0;  ///< In a row.
   std::uint32_t time_outs_ = 0;         ///< In a row.
   std::optional<TimePoint> closed_at_;
-  Duration hold_{};         ///< How long the present opening lasts at least.
+  Duration hold_{};  ///< How long the present opening lasts at least.
   TimePoint held_until_{};
   TimePoint next_round_{};
   std::uint32_t rounds_ = 0;     ///< Begun so far.

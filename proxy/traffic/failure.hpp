@@ -47,9 +47,9 @@ struct FailureRow {
 /// An error reply by which Redis says that it did not execute a request that it may execute later.
 /// All other error replies are answers like any other.
 struct Rejection {
-  std::string_view word;   ///< The first of the reply.
-  bool hurts_health;       ///< Whether the circuit breaker counts it as a failure.
-  bool is_moved;           ///< Another server is the primary now.
+  std::string_view word;  ///< The first of the reply.
+  bool hurts_health;      ///< Whether the circuit breaker counts it as a failure.
+  bool is_moved;          ///< Another server is the primary now.
 };
 
 /// The row of an error's first word, or nullptr.

@@ -11,7 +11,9 @@ namespace hawser {
 class StoredRequest {
  public:
   explicit StoredRequest(const Request& request)
-      : bytes_(request.wire(bytes_)), command_(request.command), arrived_(request.arrived) {
+      : command_(request.command), arrived_(request.arrived) {
+    std::string scratch;
+    bytes_ = request.wire(scratch);
     std::size_t offset = 0;
     for (std::size_t i = 0; i < request.argc(); ++i) {
       const std::string_view arg = request.arg(i);

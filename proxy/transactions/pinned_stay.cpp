@@ -229,6 +229,12 @@ void PinnedStay::send(Request& request, Action action) {
     leave_if_free();
     return;
   }
+  const bool starts_tracking =
+      has_name(request, "client|tracking") && request.argc() > 2 && is_word(request.arg(2), "on");
+  if (lease_ != nullptr && starts_tracking && !lease_->keep_for_life()) {
+    client_.open_slot(request).fail(Failure::full_pinned);
+    return;
+  }
   state_.on_sent(action, is_known(request, action));
   if (lease_ == nullptr) {
     acquire(request, action);

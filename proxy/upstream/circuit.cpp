@@ -63,8 +63,8 @@ Circuit::Circuit(UpstreamParts& parts, Control& control)
 std::int64_t Circuit::retry_in() const {
   const auto next = parts_.health.breaker().next_round();
   const Duration left = next ? *next - parts_.loop.now() : Duration(parts_.settings.circuit.probe);
-  return std::max<std::int64_t>(1,
-                                std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
+  return std::max<std::int64_t>(
+      1, std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
 }
 
 /// Does what the breaker's state asks for. Called after everything that may have changed it.
@@ -84,10 +84,9 @@ void Circuit::follow() {
   if (restoring_) {
     const bool all = std::all_of(restorers_.begin(), restorers_.end(),
                                  [](const Restorer* each) { return each->is_restored(); });
-    const bool missing_essential =
-        std::any_of(restorers_.begin(), restorers_.end(), [](const Restorer* each) {
-          return each->is_essential() && !each->is_restored();
-        });
+    const bool missing_essential = std::any_of(
+        restorers_.begin(), restorers_.end(),
+        [](const Restorer* each) { return each->is_essential() && !each->is_restored(); });
     if (now >= restore_until_ && missing_essential) {
       restoring_ = false;
       breaker.end_round(breaker.begin_round(now), false, now);

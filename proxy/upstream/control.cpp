@@ -82,7 +82,8 @@ class Control::Conversation final : public SocketOwner,
     Loop& loop = control_.parts_.loop;
     const IoResult result = socket_->receive(loop.scratch(), Loop::kScratchBytes);
     if (result.status == IoResult::Status::ended || result.status == IoResult::Status::failed) {
-      finish({ControlAnswer::Kind::unreachable, 0,
+      finish({ControlAnswer::Kind::unreachable,
+              0,
               result.error != 0 ? errno_name(result.error) : "closed by the upstream",
               {}});
       return;

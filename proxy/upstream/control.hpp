@@ -25,7 +25,7 @@ struct ControlAnswer {
   enum class Kind : std::uint8_t { reply, error, unreachable };
   Kind kind;
   std::int64_t number = 0;  ///< The last reply, if it is an integer.
-  std::string text;         ///< The last reply's or the error's text; for unreachable why, symbolic.
+  std::string text;  ///< The last reply's or the error's text; for unreachable why, symbolic.
   std::vector<ControlReply> replies;  ///< Those to the question's commands; none if unreachable.
 };
 

@@ -145,6 +145,8 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
 
   /// Ends the lane; what is in flight is answered with an unknown outcome. Calls on_lane_end.
   void close();
+  /// The same for a lane that is of no use any more: it ends as one that was lost.
+  void give_up(std::string reason);
 
   void on_readable() override;
   void on_writable() override;
@@ -216,7 +218,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
   Predecessor connection_;
   std::string handshake_error_;
   bool at_select_ = false;
-  std::uint64_t successes_ = 0;       ///< Replies of this turn that were no failures.
+  std::uint64_t successes_ = 0;    ///< Replies of this turn that were no failures.
   bool time_out_counted_ = false;  ///< Since something came last.
   bool watched_ = false;
   bool writing_blocked_ = false;

@@ -12,6 +12,11 @@ void Lane::close() {
   end(LaneEnd::Kind::closed, "closed");
 }
 
+void Lane::give_up(std::string reason) {
+  const auto self = shared_from_this();
+  end(LaneEnd::Kind::lost, std::move(reason));
+}
+
 void Lane::end(LaneEnd::Kind kind, std::string reason) {
   if (state_ == State::ended) return;
   const auto self = shared_from_this();
@@ -113,7 +118,8 @@ void Lane::take_lost_reads(std::vector<Entry>& sent, LaneEnd& result) {
     offset -= it->bytes;
     const ReplySink* origin = it->slot.origin();
     const bool is_broken = streaming_ && std::next(it) == sent.rend();
-    if (it->slot && effect_of(it->command) == Effect::read && !is_broken && !closed.contains(origin)) {
+    if (it->slot && effect_of(it->command) == Effect::read && !is_broken &&
+        !closed.contains(origin)) {
       const bool in_time = it->deadline > loop_.now();
       const std::int64_t time = time_given(*it);
       result.lost_reads.push_back(take_entry(*it, offset));

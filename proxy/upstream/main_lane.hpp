@@ -29,16 +29,15 @@ class MainLane final : public LaneOwner {
   const Context& context() const { return context_; }
   bool is_open() const { return lane_ != nullptr && lane_->is_open(); }
   /// Whether a connection exists or is being opened.
-  bool is_active() const {
-    return lane_ != nullptr || seeker_.is_waiting() || refused_.is_set();
-  }
+  bool is_active() const { return lane_ != nullptr || seeker_.is_waiting() || refused_.is_set(); }
   /// Whether the upstream has once accepted this context (its user and its database).
   bool is_proven() const { return proven_; }
   /// Whether the upstream refused the user a moment ago.
   bool is_refused() const { return refused_.is_set(); }
   bool is_idle_since(TimePoint when) const;
   std::size_t unanswered() const {
-    return waiting_.size() + (retries_.is_watching() ? retries_.size() : 0) + (lane_ ? lane_->unanswered() : 0);
+    return waiting_.size() + (retries_.is_watching() ? retries_.size() : 0) +
+           (lane_ ? lane_->unanswered() : 0);
   }
 
   /// Opens the connection if there is none.

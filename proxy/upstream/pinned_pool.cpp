@@ -42,9 +42,7 @@ void Lease::give_back() {
 }
 
 PinnedPool::PinnedPool(UpstreamParts& parts, Reaper& reaper)
-    : parts_(parts),
-      reaper_(reaper),
-      timer_(parts.loop, [this] { on_timer(); }) {}
+    : parts_(parts), reaper_(reaper), timer_(parts.loop, [this] { on_timer(); }) {}
 
 PinnedPool::~PinnedPool() {
   close();
@@ -164,8 +162,8 @@ void PinnedPool::open(const Context& context, bool for_life) {
   member.for_life = for_life;
   member.state = State::opening;
   member.since = parts_.loop.now();
-  member.seeker =
-      std::make_unique<ConnectGate::Seeker>(parts_.gate, false, [this, &member] { connect(member); });
+  member.seeker = std::make_unique<ConnectGate::Seeker>(parts_.gate, false,
+                                                        [this, &member] { connect(member); });
   member.seeker->want();
 }
 

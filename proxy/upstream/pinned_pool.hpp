@@ -62,9 +62,9 @@ class PinnedPool final : public LaneOwner {
   struct Order {
     Context context;
     TimePoint deadline;
-    bool patient = false;  ///< Waits until its deadline, and not only for pinned.wait, while all
-                           ///< are in use.
-    bool for_life = false;          ///< Kept until the client leaves: counts apart.
+    bool patient = false;   ///< Waits until its deadline, and not only for pinned.wait, while all
+                            ///< are in use.
+    bool for_life = false;  ///< Kept until the client leaves: counts apart.
     std::weak_ptr<void> cancelled;  ///< Once expired, nobody is called.
   };
   /// Calls `done` once, with a lease on a connection of the context, or a failure by the deadline.

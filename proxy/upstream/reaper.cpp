@@ -32,8 +32,7 @@ void Reaper::connect() {
   HandshakePlan plan = parts_.plan(Context{}, LaneRole::control);
   asked_ = std::min(ended_.size(), kMostAtOnce);
   for (std::size_t i = 0; i < asked_; ++i) plan.predecessors.push_back(ended_[i].connection);
-  lane_ = std::make_shared<Lane>(
-      parts_.lane_parts(LaneRole::control), *this);
+  lane_ = std::make_shared<Lane>(parts_.lane_parts(LaneRole::control), *this);
   lane_->open(parts_.endpoint, std::move(plan), Clock::now() + parts_.settings.timeout.connect);
 }
 

@@ -19,7 +19,7 @@ std::size_t Retries::size() const {
 bool Retries::may_retry(const PendingRequest& request) const {
   const auto& retry = parts_.settings.retry;
   const bool wanted = request.effect() == Effect::read ? retry.reads != config::RetryReads::never
-                                                     : retry.writes != config::RetryWrites::never;
+                                                       : retry.writes != config::RetryWrites::never;
   return wanted && request.attempts < retry.max && parts_.health.allows() &&
          request.deadline > parts_.loop.now() + retry.delay_min;
 }

@@ -26,8 +26,7 @@ void SubscriberLane::ensure_open() {
 }
 
 void SubscriberLane::connect() {
-  lane_ = std::make_shared<Lane>(
-      parts_.lane_parts(LaneRole::subscriber), *this);
+  lane_ = std::make_shared<Lane>(parts_.lane_parts(LaneRole::subscriber), *this);
   lane_->open(parts_.endpoint,
               parts_.plan({.user = user_, .database = 0, .resp = resp_}, LaneRole::subscriber),
               Clock::now() + parts_.settings.timeout.connect);

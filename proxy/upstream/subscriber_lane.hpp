@@ -44,6 +44,10 @@ class SubscriberLane final : public LaneOwner {
   /// is_open().
   void send(std::string_view requests, TimePoint deadline) { lane_->pipe(requests, deadline); }
   void close();
+  /// Another server is the primary: everything is subscribed anew, there.
+  void leave_server() {
+    if (is_open()) lane_->give_up("the upstream is a replica now");
+  }
   void ping_if_idle(TimePoint limit, TimePoint deadline) {
     if (is_open()) lane_->ping_if_idle(limit, deadline);
   }

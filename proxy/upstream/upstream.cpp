@@ -221,6 +221,7 @@ bool Upstream::leave_server() {
                   {{"upstream", parts_.stats.upstream}});
   for (const auto& lane : mains_) lane->leave_server();
   publisher_.leave_server();
+  for (SubscriberLane* lane : subscribers_) lane->leave_server();
   pinned_.close_spare();
   return true;
 }

@@ -42,8 +42,8 @@ struct UpstreamParts {
     return "hawser:" + instance + ":" + std::string(lane_role_name(role));
   }
   Lane::Parts lane_parts(LaneRole role) {
-    return {loop,   limits, stats, role, settings.buffers.max_bytes,
-            health, settings.timeout.command};
+    return {
+        loop, limits, stats, role, settings.buffers.max_bytes, health, settings.timeout.command};
   }
   HandshakePlan plan(const Context& context, LaneRole role) const {
     const Users::Credentials& login = users.credentials(context.user);

@@ -12,7 +12,7 @@ constexpr std::array<std::string_view, kCommandClasses> kClassNames = {
     "read", "write", "blocking", "pubsub", "script", "transaction", "cache"};
 
 constexpr std::array<std::string_view, kRetryOutcomes> kOutcomeNames = {"succeeded", "failed",
-                                                                       "refused"};
+                                                                        "refused"};
 constexpr std::array<std::string_view, kCircuitStates> kCircuitNames = {"closed", "half-open",
                                                                         "open"};
 

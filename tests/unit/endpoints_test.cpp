@@ -39,7 +39,8 @@ class EndpointsTest : public testing::Test {
   }
   HttpResponse ask(const HttpRequest& request) {
     const Endpoints endpoints(
-        health_, actions_, [] { return std::string("metrics page\n"); }, readiness_follows_upstream_);
+        health_, actions_, [] { return std::string("metrics page\n"); },
+        readiness_follows_upstream_);
     const auto now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 21) + milliseconds(7);
     return endpoints.answer(request, now);
   }
@@ -163,8 +164,8 @@ TEST_F(EndpointsTest, TheCircuitIsMovedByPostOnly) {
     EXPECT_EQ(get(path).allow, "POST") << path;
     EXPECT_EQ(get(path, "POST").status, 200U) << path;
   }
-  EXPECT_EQ(actions_.orders, (std::vector{CircuitOrder::open, CircuitOrder::close,
-                                          CircuitOrder::automatic}));
+  EXPECT_EQ(actions_.orders,
+            (std::vector{CircuitOrder::open, CircuitOrder::close, CircuitOrder::automatic}));
 }
 
 TEST_F(EndpointsTest, ChangesAreNotTakenFromWebPages) {
@@ -173,7 +174,8 @@ TEST_F(EndpointsTest, ChangesAreNotTakenFromWebPages) {
     EXPECT_EQ(ask({"POST", "/circuit/open", host, ""}).status, 403U) << host;
   }
   EXPECT_TRUE(actions_.orders.empty());
-  for (const std::string_view host : {"localhost:9380", "localhost", "10.0.0.7:9380", "[::1]:9380"}) {
+  for (const std::string_view host :
+       {"localhost:9380", "localhost", "10.0.0.7:9380", "[::1]:9380"}) {
     EXPECT_EQ(ask({"POST", "/circuit/open", host, ""}).status, 200U) << host;
   }
 }
