@@ -211,6 +211,7 @@ struct Server::Impl final : HealthView, OperatorActions {
 HealthView::RedisHealth Server::Impl::redis() const {
   const UpstreamStats& stats = upstream.figures();
   const bool up = stats.up.value() > 0;
+  const auto micros = stats.latency_micros.value();
   // These are opened at first need.
   const auto state_of = [&](LaneRole role) -> std::string_view {
     return stats.connections[static_cast<std::size_t>(role)].value() > 0 ? "connected" : "idle";
@@ -219,7 +220,7 @@ HealthView::RedisHealth Server::Impl::redis() const {
           .subscriber = state_of(LaneRole::subscriber),
           .publisher = state_of(LaneRole::publisher),
           .circuit = circuit_name(stats.circuit.value()),
-          .latency_ms = -1,
+          .latency_ms = micros > 0 ? static_cast<double>(micros) / 1000 : -1,
           .ok = up && stats.circuit.value() == 0};
 }
 

@@ -164,6 +164,7 @@ void Circuit::tell() {
 
 void Circuit::set_mode(Breaker::Mode mode) {
   parts_.health.breaker().set_mode(mode, parts_.loop.now());
+  restoring_ = false;
   if (parts_.health.allows()) {
     tell();
     parts_.gate.set_level(ConnectGate::Level::everybody);

@@ -11,6 +11,8 @@ namespace {
 
 /// Most pieces of one write.
 constexpr int kPieces = 64;
+/// In place of an element: the lane's own PING.
+constexpr int kPingElement = -2;
 constexpr std::string_view kPing = "*1\r\n$4\r\nPING\r\n";
 /// How often a reply held up by a slow reader is looked at again.
 constexpr auto kRoomInterval = std::chrono::milliseconds(2);
@@ -158,7 +160,18 @@ void Lane::ping_if_idle(TimePoint limit, TimePoint deadline) {
     return;
   }
   const TimePoint used = last_used_;
-  submit({.bytes = kPing, .slot = {}, .deadline = deadline, .command_class = CommandClass::read});
+  push_entry({.slot = {},
+              .submitted = loop_.now(),
+              .deadline = deadline,
+              .bytes = kPing.size(),
+              .final_deadline = deadline,
+              .command = nullptr,
+              .element = kPingElement,
+              .command_class = CommandClass::read,
+              .attempts = 0,
+              .generation = 0});
+  buffer_.append(kPing);
+  on_submitted();
   last_used_ = used;  // That is not what its being idle is judged by.
 }
 
@@ -328,8 +341,11 @@ void Lane::on_reply(Reply reply) {
   if (watched_) owner_->on_lane_outcome(*this, front.slot.origin());
   SlotHandle slot = std::move(front.slot);
   const int element = front.element;
+  const Duration taken = loop_.now() - front.submitted;
   finish_front();
-  if (!slot) {
+  if (element == kPingElement) {
+    stats_.latency_micros.set(std::chrono::duration_cast<std::chrono::microseconds>(taken).count());
+  } else if (!slot) {
     stats_.swallowed_replies.add();
   } else if (element >= 0) {
     take_element(std::move(slot), reply, element);

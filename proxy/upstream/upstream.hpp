@@ -79,6 +79,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   void on_circuit(const CircuitState& state) override;
   void restore() override;
   bool is_restored() const override;
+  bool is_essential() const override { return true; }
   void on_lane_open(const Context& context) override;
   void on_lane_lost(const Context& /*context*/) override {}
   void on_push(const Context& /*context*/, std::string_view /*frame*/) override {}

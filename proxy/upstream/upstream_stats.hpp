@@ -57,6 +57,7 @@ struct UpstreamStats final : StatsSource {
   /// Of the circuit: 0 closed, 1 half-open, 2 open; and how often it became each of these.
   Gauge circuit;
   std::array<Counter, kCircuitStates> circuit_transitions;
+  Gauge latency_micros;  ///< Of the last PING on an idle main or publisher lane; 0: none yet.
   Gauge in_flight;
   std::array<LatencyHistogram, kCommandClasses> duration;
   Gauge pinned_in_use;

@@ -100,6 +100,8 @@ class Circuit(CircuitCase):
         after = sorted(line.split()[0] for line in self.client(redis)("CLIENT", "LIST").decode()
                        .splitlines() if "name=hawser" in line)
         self.assertEqual(before, after)
+        self.assertGreater(json.loads(hawser.get("/health/redis")[1])["latency_ms"], 0)
+        self.assertEqual(hawser.metric("hawser_upstream_swallowed_replies_total"), 0)
         client("PUBLISH", "c", "m")
         self.assertEqual(subscriber.read(), [b"message", b"c", b"m"])
 
