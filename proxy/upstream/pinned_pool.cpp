@@ -211,7 +211,8 @@ void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
       it = next;
     }
     for (Waiter& waiter : failed) {
-      if (!waiter.cancelled.expired()) waiter.done({nullptr, Failure::down, end.reply});
+      if (waiter.cancelled.expired()) continue;
+      waiter.done({nullptr, Failure::down, end.at_select ? end.reply : std::string()});
     }
   }
   serve();

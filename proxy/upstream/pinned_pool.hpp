@@ -56,7 +56,7 @@ class PinnedPool final : public LaneOwner {
   struct Acquired {
     std::unique_ptr<Lease> lease;
     Failure failure = Failure::down;
-    std::string error;  ///< If the upstream refused: its error reply as it came.
+    std::string error;  ///< If the upstream refused the database: its error reply as it came.
   };
   /// Who wants a connection, and how.
   struct Order {
