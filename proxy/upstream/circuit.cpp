@@ -7,15 +7,7 @@ namespace hawser {
 namespace {
 
 std::string_view name_of(Breaker::State state) {
-  switch (state) {
-    case Breaker::State::closed:
-      return "closed";
-    case Breaker::State::half_open:
-      return "half-open";
-    case Breaker::State::open:
-      return "open";
-  }
-  return {};
+  return circuit_name(static_cast<std::int64_t>(state));
 }
 
 std::string_view name_of(Breaker::Reason reason) {
