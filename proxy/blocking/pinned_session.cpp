@@ -147,13 +147,14 @@ void PinnedSession::acquire(Request& request) {
   waiting_ = std::make_shared<Waiting>(
       Waiting{StoredRequest(request), client_.open_slot(request), deadline_of(request), {}});
   // Waiting for a connection is part of a blocking command's own time.
-  const auto own_time = is_wait(request) ? std::nullopt : blocking_time(request);
-  if (own_time && *own_time > Duration::zero()) waiting_->own_end = request.arrived + *own_time;
+  constexpr Duration kNone{-1};
+  const Duration own_time = is_wait(request) ? kNone : blocking_time(request).value_or(kNone);
+  if (own_time > Duration::zero()) waiting_->own_end = request.arrived + own_time;
   if (is_blocking(request)) blocked_.emplace(parts_.blocked, client_.id(), *this);
   client_.set_route(&upstream_.pinned());
   client_.pause();
   // A blocking command waits for the upstream, too, as long as it would have waited for an element.
-  const bool waits_for_ever = own_time && *own_time == Duration::zero();
+  const bool waits_for_ever = own_time == Duration::zero();
   const TimePoint patience =
       waits_for_ever
           ? TimePoint::max()
