@@ -26,7 +26,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
  public:
   Upstream(Loop& loop, Logger& log, const config::Settings& settings, const config::RedisUrl& url,
            std::string version);
-  ~Upstream();
+  ~Upstream() override;
 
   /// Opens the main lane of the upstream URL's own context and keeps it open.
   void start();
