@@ -30,7 +30,7 @@ bool DegradingHandler::answer_open(Client& client, Request& request) {
     (void)journal_.add(context.user, context.database, key.key, key.pattern);
   }
   (degradation.dropped.empty() ? stats_.missed : stats_.dropped).add();
-  replay_.count();
+  if (!degradation.dropped.empty()) replay_.on_dropped();
   client.open_slot(request).complete(degradation.reply);
   return true;
 }

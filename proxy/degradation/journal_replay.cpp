@@ -25,7 +25,20 @@ void JournalReplay::count() {
   stats_.flushes.set(static_cast<std::int64_t>(journal_.flushes().size()));
 }
 
+void JournalReplay::restore() {
+  is_replaying_ = true;
+  proven_.reset();
+  go_on();
+}
+
+void JournalReplay::on_dropped() {
+  count();
+  if (is_replaying_) go_on();
+}
+
 void JournalReplay::on_circuit(const CircuitState& state) {
+  is_replaying_ = false;
+  proven_.reset();
   if (state.is_closed()) go_on();
 }
 
@@ -42,6 +55,11 @@ void JournalReplay::go_on() {
 void JournalReplay::delete_batch() {
   auto batch = journal_.take_batch(most_);
   if (!batch) return;
+  if (batch->database != 0 && proven_ != std::pair(batch->user, batch->database)) {
+    journal_.give_back(*batch);
+    prove_place(batch->user, batch->database);
+    return;
+  }
   std::vector<std::string> command = {"DEL"};
   command.insert(command.end(), batch->keys.begin(), batch->keys.end());
   is_asking_ = true;
@@ -55,6 +73,36 @@ void JournalReplay::delete_batch() {
       });
 }
 
+void JournalReplay::prove_place(UserId user, std::uint32_t database) {
+  is_asking_ = true;
+  upstream_.control().ask(
+      {.user = user, .commands = {{"SELECT", std::to_string(database)}}, .overtakes = true},
+      upstream_.loop().now() + upstream_.settings().timeout.command,
+      [this, user, database](const ControlAnswer& answer) {
+        is_asking_ = false;
+        if (answer.kind == ControlAnswer::Kind::unreachable) return;
+        if (answer.kind == ControlAnswer::Kind::reply) {
+          proven_ = std::pair(user, database);
+        } else {
+          warn(answer.text);
+          give_up_place(user, database);
+        }
+        go_on();
+        if (journal_.empty()) upstream_.circuit().on_restored();
+      });
+}
+
+/// Nothing can be deleted there.
+void JournalReplay::give_up_place(UserId user, std::uint32_t database) {
+  while (auto batch = journal_.take_batch(kBatch)) {
+    if (batch->user != user || batch->database != database) {
+      journal_.give_back(*batch);
+      return;
+    }
+    journal_.confirm(*batch);
+  }
+}
+
 void JournalReplay::on_deleted(const DropJournal::Batch& batch, const ControlAnswer& answer) {
   is_asking_ = false;
   if (answer.kind == ControlAnswer::Kind::unreachable) {
@@ -62,21 +110,33 @@ void JournalReplay::on_deleted(const DropJournal::Batch& batch, const ControlAns
     count();
     return;  // The next good round begins anew.
   }
-  if (answer.kind == ControlAnswer::Kind::error && batch.keys.size() > 1) {
-    // Redis deletes none if one is refused.
-    journal_.give_back(batch);
-    most_ = 1;
-  } else {
-    if (answer.kind == ControlAnswer::Kind::error) warn(answer.text);
+  const bool is_refused = answer.kind == ControlAnswer::Kind::error;
+  if (is_refused && answer.text.find("permissions to run the") != std::string::npos) {
+    warn(answer.text);
     journal_.confirm(batch);
+    give_up_place(batch.user, batch.database);
+  } else if (is_refused && batch.keys.size() > 1) {
+    // Redis deletes none if one is refused: by halves, until it is found.
+    journal_.give_back(batch);
+    most_ = batch.keys.size() / 2;
+  } else {
+    if (is_refused) warn(answer.text);
+    journal_.confirm(batch);
+    most_ = kBatch;
   }
-  if (journal_.empty()) most_ = kBatch;
   go_on();
   if (journal_.empty()) upstream_.circuit().on_restored();
 }
 
 /// One step: deletes what the last one found, and looks for more.
 void JournalReplay::flush() {
+  if (!scan_ && journal_.flushes().front().database != 0) {
+    const DropJournal::Flush& next = journal_.flushes().front();
+    if (proven_ != std::pair(next.user, next.database)) {
+      prove_flush(next);
+      return;
+    }
+  }
   if (!scan_) scan_ = Scan{.flush = journal_.flushes().front(), .found = {}};
   ControlQuestion question{.user = scan_->flush.user,
                            .commands = {{"SELECT", std::to_string(scan_->flush.database)}}};
@@ -92,6 +152,27 @@ void JournalReplay::flush() {
   is_asking_ = true;
   upstream_.control().ask(question, upstream_.loop().now() + upstream_.settings().timeout.command,
                           [this](const ControlAnswer& answer) { on_scanned(answer); });
+}
+
+void JournalReplay::prove_flush(const DropJournal::Flush& flush) {
+  is_asking_ = true;
+  upstream_.control().ask(
+      {.user = flush.user, .commands = {{"SELECT", std::to_string(flush.database)}}},
+      upstream_.loop().now() + upstream_.settings().timeout.command,
+      [this, flush](const ControlAnswer& answer) {
+        is_asking_ = false;
+        if (answer.kind == ControlAnswer::Kind::unreachable) {
+          again_.set(upstream_.loop().now() + kPause);
+          return;
+        }
+        if (answer.kind == ControlAnswer::Kind::reply) {
+          proven_ = std::pair(flush.user, flush.database);
+        } else {
+          warn(answer.text);
+          (void)journal_.flush_done(flush);
+        }
+        go_on();
+      });
 }
 
 void JournalReplay::on_scanned(const ControlAnswer& answer) {

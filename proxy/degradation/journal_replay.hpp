@@ -2,6 +2,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "proxy/degradation/degradation_stats.hpp"
 #include "proxy/degradation/drop_journal.hpp"
@@ -18,19 +20,23 @@ class JournalReplay final : public Restorer, public CircuitListener {
  public:
   JournalReplay(Upstream& upstream, DropJournal& journal, DegradationStats& stats);
 
-  void restore() override { go_on(); }
+  void restore() override;
   bool is_restored() const override { return journal_.empty(); }
   bool is_essential() const override { return true; }
   void on_circuit(const CircuitState& state) override;
 
-  /// The figures follow the journal.
-  void count();
+  /// A write was dropped.
+  void on_dropped();
 
  private:
+  void count();
   void go_on();
+  void prove_place(UserId user, std::uint32_t database);
+  void give_up_place(UserId user, std::uint32_t database);
   void delete_batch();
   void on_deleted(const DropJournal::Batch& batch, const ControlAnswer& answer);
   void flush();
+  void prove_flush(const DropJournal::Flush& flush);
   void on_scanned(const ControlAnswer& answer);
   void warn(std::string_view error);
 
@@ -38,6 +44,10 @@ class JournalReplay final : public Restorer, public CircuitListener {
   DropJournal& journal_;
   DegradationStats& stats_;
   bool is_asking_ = false;
+  bool is_replaying_ = false;  ///< Between restore() and the next change of the circuit.
+  /// Whose connection has been given that database: a command behind a SELECT that is refused would
+  /// act on another one.
+  std::optional<std::pair<UserId, std::uint32_t>> proven_;
   std::size_t most_ = kBatch;  ///< Keys in the next batch: one by one after a refusal.
 
   static constexpr std::size_t kBatch = 500;

@@ -14,6 +14,8 @@ class LaneEvents {
   virtual ~LaneEvents() = default;
   /// A main lane has finished its handshake and takes requests.
   virtual void on_lane_open(const Context& context) = 0;
+  /// The upstream would not open a main lane for its user or database.
+  virtual void on_lane_refused(const Context& /*context*/) {}
   /// A main lane is gone, with everything that was in flight on it.
   virtual void on_lane_lost(const Context& context) = 0;
   /// A RESP3 push frame came on a main lane, whole.

@@ -28,14 +28,15 @@ std::string_view name_of(Breaker::Reason reason) {
   return {};
 }
 
-/// Whether Redis will take requests, by its answers to ROLE and PING. A user who may not ask is no
-/// sign of ill health. A replica without its primary is about to be promoted, or stale.
+/// Whether Redis will take requests, by its answers to ROLE and PING. That this user may not ask,
+/// or not log in, is no sign of ill health: others may. A replica without its primary is about to
+/// be promoted, or stale.
 bool is_well(const ControlAnswer& answer) {
   if (answer.replies.size() != 2) return false;
   const ControlReply& role = answer.replies[0];
   const ControlReply& ping = answer.replies[1];
   const auto is_denied = [](const ControlReply& reply) {
-    return reply.is_error && reply.text.starts_with("NOPERM");
+    return reply.is_error && is_login_refusal("-" + reply.text);
   };
   if (ping.is_error && !is_denied(ping)) return false;
   if (role.is_error) return is_denied(role);

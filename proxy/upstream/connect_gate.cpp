@@ -88,8 +88,8 @@ void ConnectGate::end_attempt(Seeker& seeker) {
 
 void ConnectGate::Seeker::succeeded() {
   gate_.end_attempt(*this);
+  if (gate_.unreachable_) gate_.next_at_ = {};  // Else a pause after a loss goes on.
   gate_.unreachable_ = false;
-  gate_.next_at_ = {};
   gate_.opened_at_ = gate_.loop_.now();
   gate_.health_.on_connected();
   gate_.serve();

@@ -1,5 +1,7 @@
 #include "proxy/upstream/main_lane.hpp"
 
+#include <algorithm>
+
 #include "protocol/reply_framer.hpp"
 
 namespace hawser {
@@ -172,6 +174,7 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
   const auto settled = std::move(predecessors_);
   predecessors_.clear();
   seeker_.succeeded();
+  is_refused_ = false;
   proven_ = true;
   if (role_ == LaneRole::main) parts_.stats.up.add(1);
   if (was_lost_) parts_.stats.reconnects.add();
@@ -217,7 +220,10 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   is_moved_ = false;
   put_back(end);
   retries_.on_lane_end();
-  const bool refused = is_login_refusal(end.reply);
+  // A server that is only busy or loading will take the same words later.
+  const bool refused =
+      is_login_refusal(end.reply) ||
+      (end.at_select && find_rejection(protocol::error_word(end.reply)) == nullptr);
   if (end.was_open) {
     if (end.left_unanswered && end.connection.client_id != 0) {
       predecessors_.push_back({end.connection, std::move(end.unsettled)});
@@ -229,24 +235,23 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
     if (end.kind != LaneEnd::Kind::closed) seeker_.lost();
   } else if (end.kind == LaneEnd::Kind::closed) {
     seeker_.gave_up();
-  } else if (refused || end.at_select) {
+  } else if (refused) {
     seeker_.succeeded();  // The server is there; it is this user it does not want.
   } else {
     seeker_.failed();
   }
   if (end.kind == LaneEnd::Kind::closed) {
-    if (!waiting_.empty() && !closing_) seeker_.want();
+    if (!closing_ && (keep_open_ || !waiting_.empty() || !open_waiters_.empty())) seeker_.want();
     return;
   }
+  is_refused_ = refused;
   was_lost_ = was_lost_ || end.was_open;
   note_failure(end);
-  if (end.kind == LaneEnd::Kind::handshake_failed) {
+  if (refused) {
     // Whoever may log in kills the predecessors: there may never be a successor.
     for (EndedConnection& ended : predecessors_) reaper_.reap(std::move(ended));
     predecessors_.clear();
     tell_waiters({false, end.reply});
-  }
-  if (refused) {
     // Nothing that waits could be sent in time.
     std::deque<PendingRequest> waiting;
     waiting.swap(waiting_);
@@ -257,6 +262,7 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   if (!wanted) return;
   if (refused) {
     refused_.set(parts_.loop.now() + kRefusedDelay);
+    for (LaneEvents* listener : parts_.listeners) listener->on_lane_refused(context_);
   } else {
     seeker_.want();
   }
@@ -278,7 +284,11 @@ void MainLane::on_lane_rejection(Lane& lane, const Rejection& why, PendingReques
     retries_.on_outcome(request.slots.front().origin());
     return;
   }
-  retries_.take(lane, std::move(request));
+  const ReplySink* origin = request.slots.front().origin();
+  const auto waiting = std::count_if(waiting_.begin(), waiting_.end(), [&](const auto& other) {
+    return other.slots.front().origin() == origin;
+  });
+  retries_.take(lane, std::move(request), static_cast<std::size_t>(waiting));
   lane.watch_replies(retries_.is_watching());
 }
 
@@ -293,7 +303,7 @@ void MainLane::note_failure(const LaneEnd& end) {
                                     : classify_connect_failure(end.reason);
     parts_.stats.connect_failures[static_cast<std::size_t>(kind)].add();
   }
-  if (end.at_select) return;  // The client that chose the database is told.
+  if (end.at_select && !keep_open_) return;  // The client that chose the database is told.
   if (is_login_refusal(end.reply)) parts_.users.forget(context_.user);
   std::uint64_t suppressed = 0;
   if (!log_limit_.allow(parts_.loop.now(), suppressed)) return;

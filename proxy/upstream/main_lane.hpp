@@ -32,8 +32,8 @@ class MainLane final : public LaneOwner {
   bool is_active() const { return lane_ != nullptr || seeker_.is_waiting() || refused_.is_set(); }
   /// Whether the upstream has once accepted this context (its user and its database).
   bool is_proven() const { return proven_; }
-  /// Whether the upstream refused the user a moment ago.
-  bool is_refused() const { return refused_.is_set(); }
+  /// Whether the upstream refused the user, or the database, the last time.
+  bool is_refused() const { return is_refused_; }
   bool is_idle_since(TimePoint when) const;
   std::size_t unanswered() const {
     return waiting_.size() + (retries_.is_watching() ? retries_.size() : 0) +
@@ -116,6 +116,7 @@ class MainLane final : public LaneOwner {
   std::list<OpenWaiter> open_waiters_;
   std::vector<EndedConnection> predecessors_;  ///< Lost with requests unanswered, to be killed.
   bool is_moved_ = false;  ///< The connection is closed as soon as nothing is in flight.
+  bool is_refused_ = false;
   bool proven_ = false;
   const bool keep_open_;  ///< Reconnects although nobody waits: the upstream URL's own context.
   bool was_lost_ = false;

@@ -199,6 +199,7 @@ void PinnedPool::on_lane_end(Lane& lane, LaneEnd end) {
       member.seeker->failed();
     }
   }
+  if (member.state != State::opening && end.kind == LaneEnd::Kind::lost) member.seeker->lost();
   if (member.holder != nullptr) member.holder->on_lease_lost(end);
   if (closing_) return;
   if (end.left_unanswered) reaper_.reap({end.connection, end.unsettled});

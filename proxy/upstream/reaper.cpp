@@ -45,12 +45,13 @@ void Reaper::on_lane_open(Lane& lane, const HandshakeResult& result) {
 
 void Reaper::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   lane_.reset();
-  if (end.kind == LaneEnd::Kind::handshake_failed) {
+  const bool refused = is_login_refusal(end.reply);
+  if (refused) {
     seeker_.succeeded();
   } else if (!end.was_open) {
     seeker_.failed();
   }
-  if (end.kind == LaneEnd::Kind::handshake_failed) {
+  if (refused) {
     // Who may not log in may not kill; nobody is to wait for that.
     warn(protocol::error_text(end.reply));
     let_go();

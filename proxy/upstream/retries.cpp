@@ -24,7 +24,7 @@ bool Retries::may_retry(const PendingRequest& request) const {
          request.deadline > parts_.loop.now() + retry.delay_min;
 }
 
-void Retries::take(Lane& lane, PendingRequest request) {
+void Retries::take(Lane& lane, PendingRequest request, std::size_t waiting) {
   const ReplySink* origin = request.slots.front().origin();
   auto found = groups_.find(origin);
   if (!may_retry(request)) {
@@ -35,7 +35,7 @@ void Retries::take(Lane& lane, PendingRequest request) {
   }
   if (found == groups_.end()) {
     found = groups_.emplace(origin, Group{}).first;
-    found->second.in_flight = lane.unanswered_of(origin);
+    found->second.in_flight = lane.unanswered_of(origin) + waiting;
     found->second.deadline = request.deadline;
     timer_.set_no_later_than(request.deadline);
     request.slots.front().hold();
@@ -69,6 +69,10 @@ void Retries::schedule(Groups::iterator group) {
   std::uniform_int_distribution<std::int64_t> draw(retry.delay_min.count(),
                                                    retry.delay_max.count());
   complete.due = parts_.loop.now() + std::chrono::milliseconds(draw(random_));
+  if (complete.due >= complete.deadline) {
+    give_up(group);
+    return;
+  }
   timer_.set_no_later_than(complete.due);
 }
 

@@ -21,8 +21,9 @@ class Retries {
   /// `resend` is given groups whose time has come.
   Retries(UpstreamParts& parts, std::function<void(std::vector<PendingRequest>)> resend);
 
-  /// Takes a rejected request; it is answered at once where it may not be sent again.
-  void take(Lane& lane, PendingRequest request);
+  /// Takes a rejected request; it is answered at once where it may not be sent again. `waiting`:
+  /// what else of its client is yet to be sent on the lane.
+  void take(Lane& lane, PendingRequest request, std::size_t waiting);
   /// Another request of `origin` was answered, or may have been executed without an answer.
   void on_outcome(const ReplySink* origin);
   /// The lane is gone: what is still in flight there may have been executed.

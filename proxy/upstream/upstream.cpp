@@ -22,6 +22,8 @@ std::string label_of(const config::RedisUrl& url) {
 
 /// How often a server that says it is a replica is left for another.
 constexpr Duration kLeaveInterval = std::chrono::milliseconds(500);
+/// After so long without it, saying so again is news.
+constexpr Duration kLeaveForgotten = std::chrono::seconds(60);
 
 /// Main lanes, most of them closed, before unused ones are forgotten.
 constexpr std::size_t kMostRemembered = 64;
@@ -112,7 +114,7 @@ MainLane* Upstream::main_lane(const Context& context) {
   if (found != nullptr && found->is_active()) return found;
   const auto active = static_cast<std::uint64_t>(std::count_if(
       mains_.begin(), mains_.end(), [](const auto& lane) { return lane->is_active(); }));
-  if (active >= parts_.settings.contexts.max) return nullptr;
+  if (active >= parts_.settings.contexts.max && context != home_) return nullptr;
   if (found != nullptr) return found;
   if (mains_.size() > kMostRemembered) forget_unused();
   mains_.push_back(
@@ -215,14 +217,19 @@ void Upstream::on_lane_open(const Context& context) {
 
 bool Upstream::leave_server() {
   const TimePoint now = parts_.loop.now();
-  if (now - left_at_ < kLeaveInterval) return false;
+  if (now - left_at_ < leave_interval_) return false;
+  // It is looked for another ever more seldom: this one may be a replica on purpose.
+  const bool is_first = now - left_at_ > kLeaveForgotten;
+  leave_interval_ = is_first ? kLeaveInterval : std::min(leave_interval_ * 2, kLeaveForgotten / 2);
   left_at_ = now;
   parts_.log.warn("the upstream is a replica now: connecting again",
                   {{"upstream", parts_.stats.upstream}});
   for (const auto& lane : mains_) lane->leave_server();
   publisher_.leave_server();
-  for (SubscriberLane* lane : subscribers_) lane->leave_server();
   pinned_.close_spare();
+  if (is_first) {
+    for (SubscriberLane* lane : subscribers_) lane->leave_server();
+  }
   return true;
 }
 
@@ -245,14 +252,9 @@ std::string_view Upstream::server_version() const {
 
 void Upstream::close_idle() {
   const TimePoint limit = parts_.loop.now() - parts_.settings.contexts.idle;
-  auto open =
-      std::count_if(mains_.begin(), mains_.end(), [](const auto& lane) { return lane->is_open(); });
   for (const auto& lane : mains_) {
-    // One stays open, so that it is known whether the upstream is there.
-    if (open > 1 && lane->is_idle_since(limit)) {
-      lane->close();
-      --open;
-    }
+    // The URL's own stays open, so that it is known whether the upstream is there.
+    if (lane->context() != home_ && lane->is_idle_since(limit)) lane->close();
   }
   forget_unused();
   idle_timer_.set(parts_.loop.now() + parts_.settings.contexts.idle / 4);

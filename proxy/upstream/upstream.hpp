@@ -81,6 +81,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   bool is_restored() const override;
   bool is_essential() const override { return true; }
   void on_lane_open(const Context& context) override;
+  void on_lane_refused(const Context& context) override { on_lane_open(context); }
   void on_lane_lost(const Context& /*context*/) override {}
   void on_push(const Context& /*context*/, std::string_view /*frame*/) override {}
 
@@ -104,6 +105,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   Timer idle_timer_;
   Timer ping_timer_;
   TimePoint left_at_{};
+  Duration leave_interval_{};  ///< Before the server is left again.
   std::vector<SubscriberLane*> subscribers_;
   std::string scratch_;
 };

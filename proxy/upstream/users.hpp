@@ -34,7 +34,13 @@ class Users {
   /// Redis accepted this password for this user at `now`.
   UserId accept(std::string_view user, std::string_view password, TimePoint now);
   /// A connection of the user was refused (NOAUTH, WRONGPASS): nothing is known of it any more.
-  void forget(UserId id) { users_[id].accepted_until = TimePoint::min(); }
+  void forget(UserId id) {
+    users_[id].accepted_until = TimePoint::min();
+    // Where the URL names no password, who gives the right one is somebody else.
+    if (id == kUpstreamUser && users_[id].credentials.password.empty()) {
+      by_name_.erase(users_[id].credentials.user.empty() ? "default" : users_[id].credentials.user);
+    }
+  }
 
  private:
   using Hash = std::array<unsigned char, 32>;

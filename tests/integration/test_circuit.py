@@ -151,6 +151,50 @@ class Circuit(CircuitCase):
         self.assertEqual(sorted(client.read() for client in clients), list(range(1, 101)))
 
 
+class Refused(CircuitCase):
+    """The user or the database of the URL is refused: that is no ill health of Redis."""
+
+    def test_it_closes_though_the_user_of_the_url_may_not_log_in(self):
+        redis, hawser = self.started("--user", "ann", "on", ">pw", "~*", "+@all")
+        client = self.client(hawser)
+        self.assertEqual(client("AUTH", "ann", "pw"), "OK")
+        self.assertEqual(client("SET", "a", 1), "OK")
+        redis.kill()
+        self.wait_until(hawser, "open")
+        redis.options += ("--requirepass", "other")
+        redis.start()
+        eventually(lambda: client("SET", "a", 2) == "OK", "works again", 2)
+        self.assertTrue(self.client(hawser)("GET", "a").startswith("PROXYDOWN"))
+
+    def test_a_database_that_is_gone_is_not_asked_for_in_a_loop(self):
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        hawser = Hawser(f"redis://127.0.0.1:{redis.port}/5")
+        self.addCleanup(hawser.stop)
+        client = self.client(hawser)
+        self.assertEqual(client("SELECT", 0), "OK")
+        redis.kill()
+        self.wait_until(hawser, "open")
+        redis.options += ("--databases", "1")
+        redis.start()
+        eventually(lambda: client("SET", "a", 2) == "OK", "works again", 2)
+        time.sleep(2)
+        info = self.client(redis)("INFO", "stats").decode()
+        made = int(info.split("total_connections_received:")[1].split()[0])
+        self.assertLess(made, 15)
+
+    def test_the_home_connection_stays_open_and_has_a_place_of_its_own(self):
+        redis, hawser = self.started(contexts_max=1, contexts_idle="100ms")
+        client = self.client(hawser)
+        time.sleep(0.5)  # It is idle, and not closed.
+        self.assertEqual(hawser.upstream_connections("main"), 1)
+        self.assertTrue(client("SELECT", 1).startswith("PROXYFULL"))
+        redis.kill()
+        self.wait_until(hawser, "open")
+        redis.start()
+        eventually(lambda: client("SET", "a", 3) == "OK", "works again", 2)
+
+
 class Telling(CircuitCase):
     def states(self, client, count):
         return [json.loads(client.read()[2])["state"] for _ in range(count)]

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import unittest
+import urllib.request
 
 from resp import Client, ErrorReply, encode
 from servers import Hawser, eventually
@@ -29,6 +30,7 @@ class MoodyRedis:
         self.values = {}
         self.log = []  # (words, value) of all that was executed, in order
         self.rejected = 0
+        self.rejection = None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.connections = {}
@@ -91,7 +93,7 @@ class MoodyRedis:
             mood = self.mood(words)
             if mood == "reject":
                 self.rejected += 1
-                return f"-{random.choice(REJECTIONS)}\r\n", False
+                return f"-{self.rejection or random.choice(REJECTIONS)}\r\n", False
             if mood == "cut":
                 return "", True
             return self.run(words), mood == "run and cut"
@@ -229,6 +231,28 @@ class Rules(unittest.TestCase):
         client.send("APPEND", "a", "y")
         self.assertEqual([client.read(), client.read()], [1, 2])
         self.assertEqual(redis.values["a"], "xy")
+
+    def test_what_has_not_been_sent_yet_counts_as_later(self):
+        for word in ("LOADING no", "TRYAGAIN no", "READONLY no"):
+            appends = [0]
+
+            def mood(words):
+                appends[0] += words[0] == "APPEND"
+                return "reject" if words[0] == "APPEND" and appends[0] <= 16 else "run"
+
+            redis, hawser = started(self, mood)
+            redis.rejection = word
+            for order in ("open", "auto"):  # After it was closed 16 requests are let in at first.
+                request = urllib.request.Request(
+                    f"http://127.0.0.1:{hawser.admin}/circuit/{order}", data=b"")
+                urllib.request.urlopen(request, timeout=5).close()
+                time.sleep(0.4)
+            client = Client(hawser.port)
+            self.addCleanup(client.close)
+            numbers = range(1, 25)
+            replies = client.pipeline(*[("APPEND", "k", f"<{n}>") for n in numbers])
+            Mixtures.check(self, "k", [(True, n, r) for n, r in zip(numbers, replies)], redis)
+            self.assertEqual(client("GET", "k").decode(), redis.values["k"])
 
     def test_a_lost_write_is_not_sent_again_and_a_lost_read_is(self):
         redis, hawser = started(self, self.once("cut"))

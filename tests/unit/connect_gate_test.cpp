@@ -100,6 +100,18 @@ TEST_F(ConnectGateTest, AServerThatClosesWhatItAcceptsIsNotAskedInALoop) {
   EXPECT_EQ(first_, 2);
 }
 
+TEST_F(ConnectGateTest, ThePauseAfterALossIsNotEndedByAnothersSuccess) {
+  ConnectGate::Seeker first(gate_, false, [this] { ++first_; });
+  ConnectGate::Seeker other(gate_, false, [this] { ++second_; });
+  first.want();
+  other.want();
+  first.succeeded();
+  first.lost();
+  other.succeeded();
+  first.want();
+  EXPECT_EQ(first_, 1);
+}
+
 TEST_F(ConnectGateTest, WhoGaveUpOrIsGoneHoldsUpNobody) {
   ConnectGate::Seeker other(gate_, false, [this] { ++second_; });
   {
