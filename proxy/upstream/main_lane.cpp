@@ -164,6 +164,7 @@ void MainLane::tell_waiters(const OpenResult& result) {
 }
 
 void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
+  if (role_ == LaneRole::main) parts_.run_id = result.run_id;
   if (!result.server_version.empty()) parts_.server_version = result.server_version;
   if (!result.predecessors_killed) {
     parts_.log.warn(
@@ -306,7 +307,9 @@ void MainLane::note_failure(const LaneEnd& end) {
   if (end.at_select && !keep_open_) return;  // The client that chose the database is told.
   if (is_login_refusal(end.reply)) parts_.users.forget(context_.user);
   std::uint64_t suppressed = 0;
-  if (!log_limit_.allow(parts_.loop.now(), suppressed)) return;
+  // That the login is refused is news, also right after a loss.
+  RateLimit& limit = is_login_refusal(end.reply) ? refusal_log_limit_ : log_limit_;
+  if (!limit.allow(parts_.loop.now(), suppressed)) return;
   const std::string_view reply = protocol::error_text(end.reply);
   const LogLevel level = is_login_refusal(end.reply) ? LogLevel::error : LogLevel::warn;
   parts_.log.log(level, end.was_open ? "upstream connection lost" : "upstream connection failed",

@@ -122,6 +122,7 @@ class MainLane final : public LaneOwner {
   bool was_lost_ = false;
   bool closing_ = false;
   RateLimit log_limit_;
+  RateLimit refusal_log_limit_;
 };
 
 }  // namespace hawser

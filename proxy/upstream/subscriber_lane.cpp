@@ -32,8 +32,9 @@ void SubscriberLane::connect() {
               Clock::now() + parts_.settings.timeout.connect);
 }
 
-void SubscriberLane::on_lane_open(Lane& lane, const HandshakeResult& /*result*/) {
+void SubscriberLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
   seeker_.succeeded();
+  run_id_ = result.run_id;
   lane.become_feed();
   owner_.on_subscriber_open();
 }

@@ -44,9 +44,11 @@ class SubscriberLane final : public LaneOwner {
   /// is_open().
   void send(std::string_view requests, TimePoint deadline) { lane_->pipe(requests, deadline); }
   void close();
-  /// Another server is the primary: everything is subscribed anew, there.
-  void leave_server() {
-    if (is_open()) lane_->give_up("the upstream is a replica now");
+  /// If the connection is to another process of the server than this one, everything is subscribed
+  /// anew. Empty: it is not known which.
+  void stay_only_with(std::string_view run_id) {
+    const bool is_other = !run_id.empty() && !run_id_.empty() && run_id_ != run_id;
+    if (is_open() && is_other) lane_->give_up("another server is the primary");
   }
   void ping_if_idle(TimePoint limit, TimePoint deadline) {
     if (is_open()) lane_->ping_if_idle(limit, deadline);
@@ -66,6 +68,7 @@ class SubscriberLane final : public LaneOwner {
   ConnectGate::Seeker seeker_;
   Timer refused_;  ///< After the server refused the user: until the next attempt.
   RespVersion resp_ = RespVersion::resp3;
+  std::string run_id_;  ///< Of the server it is connected to; empty: not known.
   RateLimit log_limit_;
 };
 

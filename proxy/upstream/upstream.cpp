@@ -62,6 +62,7 @@ Upstream::Upstream(Loop& loop, Logger& log, const config::Settings& settings,
              .users = Users(url, settings.auth.cache),
              .listeners = {},
              .leave_server = [this] { return leave_server(); },
+             .run_id = {},
              .server_version = {}},
       home_{kUpstreamUser, static_cast<std::uint32_t>(url.db), RespVersion::resp2},
       control_(parts_),
@@ -212,6 +213,8 @@ bool Upstream::is_restored() const {
 }
 
 void Upstream::on_lane_open(const Context& context) {
+  // Subscribers are not cut for looking for another server, but for there being one.
+  for (SubscriberLane* lane : subscribers_) lane->stay_only_with(parts_.run_id);
   if (context == home_) circuit_.on_restored();
 }
 
@@ -227,9 +230,6 @@ bool Upstream::leave_server() {
   for (const auto& lane : mains_) lane->leave_server();
   publisher_.leave_server();
   pinned_.close_spare();
-  if (is_first) {
-    for (SubscriberLane* lane : subscribers_) lane->leave_server();
-  }
   return true;
 }
 

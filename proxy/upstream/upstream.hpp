@@ -81,7 +81,9 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   bool is_restored() const override;
   bool is_essential() const override { return true; }
   void on_lane_open(const Context& context) override;
-  void on_lane_refused(const Context& context) override { on_lane_open(context); }
+  void on_lane_refused(const Context& context) override {
+    if (context == home_) circuit_.on_restored();
+  }
   void on_lane_lost(const Context& /*context*/) override {}
   void on_push(const Context& /*context*/, std::string_view /*frame*/) override {}
 

@@ -36,6 +36,7 @@ struct UpstreamParts {
   /// Has every connection made anew, since another server is the primary; false if that was done a
   /// moment ago.
   std::function<bool()> leave_server;
+  std::string run_id;  ///< Of the server the last main lane was opened to; empty: not known.
   std::string server_version;  ///< As the last handshake told; empty before.
 
   std::string connection_name(LaneRole role) const {
