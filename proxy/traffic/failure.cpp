@@ -40,13 +40,14 @@ constexpr std::array<FailureRow, 13> kFailures = {{
      Outcome::not_executed, false, false},
 }};
 
-constexpr std::array<Rejection, 6> kRejections = {{
+constexpr std::array<Rejection, 7> kRejections = {{
     {"LOADING", true, false},
     {"BUSY", true, false},
     {"MASTERDOWN", true, false},
     {"CLUSTERDOWN", true, false},
     {"TRYAGAIN", false, false},
     {"READONLY", false, true},
+    {"NOSCRIPT", false, false, true},
 }};
 
 constexpr bool in_order() {

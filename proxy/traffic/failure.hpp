@@ -50,6 +50,8 @@ struct Rejection {
   std::string_view word;  ///< The first of the reply.
   bool hurts_health;      ///< Whether the circuit breaker counts it as a failure.
   bool is_moved;          ///< Another server is the primary now.
+  /// The server has not the script whose digest was sent: it has to be sent whole.
+  bool is_unknown_script = false;
 };
 
 /// The row of an error's first word, or nullptr.

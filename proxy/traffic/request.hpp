@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,9 @@ struct Request {
   /// Its row, the subcommand's if it has one; nullptr if the table does not know the command.
   const protocol::Command* command = nullptr;
   TimePoint arrived{};
+  /// Only for this run of the server's process (see server_number()): sent to another one it would
+  /// mean something else. 0: any.
+  std::uint64_t server = 0;
   /// What the client has sent behind it and hawser has read already.
   std::string_view following;
   /// The block that holds exactly `raw`, if a large request came in one of its own: a lane may

@@ -22,8 +22,8 @@ inline Effect effect_of(const protocol::Command* command) {
     case CommandClass::script:
     case CommandClass::transaction:
     case CommandClass::blocking:
-    case CommandClass::cache:
       return Effect::unknown;
+    case CommandClass::cache:  // Hawser's own scripts: their first error is before their first write.
     case CommandClass::read:
     case CommandClass::write:
     case CommandClass::pubsub:

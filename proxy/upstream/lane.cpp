@@ -104,7 +104,8 @@ void Lane::submit(Submission submission) {
               .element = -1,
               .command_class = submission.command_class,
               .attempts = 0,
-              .generation = 0});
+              .generation = 0,
+              .server = submission.server});
   if (submission.block != nullptr) {
     buffer_.append(std::move(*submission.block));
   } else {
@@ -128,7 +129,8 @@ void Lane::submit_block(Submission submission, std::size_t requests, std::size_t
                 .element = mine ? element : -1,
                 .command_class = submission.command_class,
                 .attempts = 0,
-                .generation = 0});
+                .generation = 0,
+                .server = 0});
   }
   buffer_.append(submission.bytes);
   on_submitted();
@@ -146,7 +148,8 @@ void Lane::submit(PendingRequest request) {
                 .element = -1,
                 .command_class = request.command_class,
                 .attempts = request.attempts,
-                .generation = 0});
+                .generation = 0,
+                .server = request.server});
   }
   buffer_.append(request.bytes);
   on_submitted();
@@ -169,7 +172,8 @@ void Lane::ping_if_idle(TimePoint limit, TimePoint deadline) {
               .element = kPingElement,
               .command_class = CommandClass::read,
               .attempts = 0,
-              .generation = 0});
+              .generation = 0,
+              .server = 0});
   buffer_.append(kPing);
   on_submitted();
   last_used_ = used;  // That is not what its being idle is judged by.
@@ -383,6 +387,7 @@ PendingRequest Lane::take_entry(Entry& entry, std::size_t offset) {
   request.command_class = entry.command_class;
   request.command = entry.command;
   request.attempts = entry.attempts;
+  request.server = entry.server;
   return request;
 }
 

@@ -36,6 +36,7 @@ struct Submission {
   const protocol::Command* command = nullptr;
   /// Until when it may be sent again, which for a read can be later than `deadline`.
   TimePoint final_deadline{};
+  std::uint64_t server = 0;  ///< See Request.
 };
 
 /// How a lane ended.
@@ -166,6 +167,7 @@ class Lane final : public SocketOwner, public TurnTask, public std::enable_share
     CommandClass command_class;
     std::uint8_t attempts;
     Breaker::Generation generation;
+    std::uint64_t server;
   };
 
   void on_connected(ConnectResult result);

@@ -83,6 +83,7 @@ void MainLane::wait(Submission submission) {
   request.submitted = parts_.loop.now();
   request.command_class = submission.command_class;
   request.command = submission.command;
+  request.server = submission.server;
   wait(std::move(request));
 }
 
@@ -100,8 +101,9 @@ void MainLane::send_waiting() {
     PendingRequest request = std::move(waiting_.front());
     waiting_.pop_front();
     waiting_bytes_ -= request.bytes.size();
+    const bool is_elsewhere = request.server != 0 && request.server != server_;
     // Too late for a reply in time: it is not sent.
-    if (request.deadline > parts_.loop.now()) lane_->submit(std::move(request));
+    if (request.deadline > parts_.loop.now() && !is_elsewhere) lane_->submit(std::move(request));
   }
 }
 
@@ -164,7 +166,11 @@ void MainLane::tell_waiters(const OpenResult& result) {
 }
 
 void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
-  if (role_ == LaneRole::main) parts_.run_id = result.run_id;
+  server_ = server_number(result.run_id);
+  if (role_ == LaneRole::main) {
+    parts_.run_id = result.run_id;
+    parts_.scripts.on_server(result.run_id);
+  }
   if (!result.server_version.empty()) parts_.server_version = result.server_version;
   if (!result.predecessors_killed) {
     parts_.log.warn(
@@ -286,6 +292,10 @@ void MainLane::on_lane_rejection(Lane& lane, const Rejection& why, PendingReques
     return;
   }
   const ReplySink* origin = request.slots.front().origin();
+  if (why.is_unknown_script) {
+    request.bytes = parts_.scripts.to_eval(request.bytes);
+    request.error = failure_reply(Failure::down);  // It asked for no script.
+  }
   const auto waiting = std::count_if(waiting_.begin(), waiting_.end(), [&](const auto& other) {
     return other.slots.front().origin() == origin;
   });

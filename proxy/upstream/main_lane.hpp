@@ -34,6 +34,8 @@ class MainLane final : public LaneOwner {
   bool is_proven() const { return proven_; }
   /// Whether the upstream refused the user, or the database, the last time.
   bool is_refused() const { return is_refused_; }
+  /// Of the server's process the connection is to (see server_number()); 0: not known.
+  std::uint64_t server() const { return server_; }
   bool is_idle_since(TimePoint when) const;
   std::size_t unanswered() const {
     return waiting_.size() + (retries_.is_watching() ? retries_.size() : 0) +
@@ -115,6 +117,7 @@ class MainLane final : public LaneOwner {
   std::size_t waiting_bytes_ = 0;
   std::list<OpenWaiter> open_waiters_;
   std::vector<EndedConnection> predecessors_;  ///< Lost with requests unanswered, to be killed.
+  std::uint64_t server_ = 0;
   bool is_moved_ = false;  ///< The connection is closed as soon as nothing is in flight.
   bool is_refused_ = false;
   bool proven_ = false;

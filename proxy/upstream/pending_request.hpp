@@ -41,6 +41,7 @@ struct PendingRequest {
   CommandClass command_class = CommandClass::write;
   const protocol::Command* command = nullptr;  ///< Its row; nullptr: never to be sent again.
   std::uint8_t attempts = 0;                   ///< How often it was sent before.
+  std::uint64_t server = 0;                    ///< See Request.
   Failure failure = Failure::down;  ///< What it is answered if it is not sent any more ...
   std::int64_t failure_number = 0;  ///< ... with the number in its text ...
   std::string error;                ///< ... unless Redis had rejected it: with these words.

@@ -63,6 +63,7 @@ Upstream::Upstream(Loop& loop, Logger& log, const config::Settings& settings,
              .listeners = {},
              .leave_server = [this] { return leave_server(); },
              .run_id = {},
+             .scripts = {},
              .server_version = {}},
       home_{kUpstreamUser, static_cast<std::uint32_t>(url.db), RespVersion::resp2},
       control_(parts_),
@@ -170,7 +171,8 @@ void Upstream::forward(MainLane* lane, Request& request, SlotHandle slot) {
                 .deadline = deadline,
                 .command_class = command_class,
                 .command = request.command,
-                .final_deadline = request.arrived + parts_.settings.timeout.total});
+                .final_deadline = request.arrived + parts_.settings.timeout.total,
+                .server = request.server});
 }
 
 void Upstream::forward_block(MainLane* lane, std::string_view bytes, std::vector<SlotHandle> slots,

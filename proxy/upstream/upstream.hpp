@@ -55,6 +55,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   PinnedPool& pinned() { return pinned_; }
   Control& control() { return control_; }
   Users& users() { return parts_.users; }
+  ScriptBook& scripts() { return parts_.scripts; }
   const config::Settings& settings() const { return parts_.settings; }
   Loop& loop() { return parts_.loop; }
   Logger& log() { return parts_.log; }

@@ -14,6 +14,7 @@
 #include "proxy/upstream/handshake.hpp"
 #include "proxy/upstream/health.hpp"
 #include "proxy/upstream/lane.hpp"
+#include "proxy/upstream/script_book.hpp"
 #include "proxy/upstream/upstream_stats.hpp"
 #include "proxy/upstream/users.hpp"
 
@@ -37,6 +38,7 @@ struct UpstreamParts {
   /// moment ago.
   std::function<bool()> leave_server;
   std::string run_id;  ///< Of the server the last main lane was opened to; empty: not known.
+  ScriptBook scripts;
   std::string server_version;  ///< As the last handshake told; empty before.
 
   std::string connection_name(LaneRole role) const {
