@@ -55,7 +55,7 @@ LIBRARIES = {
     "boost/asio": ["proxy/runtime/", "proxy/upstream/", "proxy/downstream/listener",
                    "proxy/server", "proxy/admin/", "tests/"],
     "boost/beast": ["proxy/admin/", "tests/"],
-    "boost/json": ["proxy/admin/", "tests/"],
+    "boost/json": ["proxy/admin/", "proxy/cache/", "tests/"],
     "boost/url": ["config/"],
     "boost/system": ["config/", "proxy/", "tests/"],
     "boost/": [],
