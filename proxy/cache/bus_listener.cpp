@@ -1,0 +1,24 @@
+#include "proxy/cache/bus_listener.hpp"
+
+#include "proxy/cache/bus_message.hpp"
+
+namespace hawser {
+
+ChannelVerdict BusListener::on_message(std::uint64_t stream, std::string_view payload) {
+  const auto stamp = read_stamp(payload);
+  if (!stamp) return ChannelVerdict::deliver;  // Not of any hawser: nothing is known of it.
+  const ChannelVerdict verdict = watch_.on_message(stream, stamp->origin, stamp->sequence);
+  if (verdict == ChannelVerdict::repetition) stats_.repeated.add();
+  if (verdict == ChannelVerdict::gap) {
+    stats_.gaps.add();
+    if (on_gap_) on_gap_();
+  }
+  return verdict;
+}
+
+void BusListener::end_stream(std::uint64_t stream, bool lost) {
+  watch_.forget(stream);
+  if (lost && on_gap_) on_gap_();
+}
+
+}  // namespace hawser
