@@ -14,9 +14,10 @@ constexpr auto kRefusedIdle = std::chrono::milliseconds(500);
 
 }  // namespace
 
-Feed::Feed(Upstream& upstream, PubSubStats& stats, UserId user)
+Feed::Feed(Upstream& upstream, PubSubStats& stats, UserId user, ChannelWatch* watch)
     : upstream_(upstream),
       stats_(stats),
+      watch_(watch),
       lane_(upstream.subscriber_lane(user, *this)),
       deadline_(upstream.loop(), [this] { on_deadline(); }),
       idle_(upstream.loop(), [this] { on_idle(); }) {}
@@ -61,6 +62,7 @@ void Feed::flush() {
 /// Nobody has subscribed to anything for a while.
 void Feed::on_idle() {
   finish_leaves();
+  topics_.for_each([this](Topic& topic) { end_stream(topic, false); });
   topics_.on_lost();
   lane_->close();
 }
@@ -223,6 +225,7 @@ void Feed::on_subscriber_lost() {
   finish_leaves();
   topics_.for_each([this](Topic& topic) {
     if (topic.is_local) return;
+    end_stream(topic, true);
     for (Subscriber* member : topic.members) {
       member->set_gap(true);
       has_gap_ = true;
@@ -266,7 +269,7 @@ void Feed::on_subscriber_frame(std::string_view bytes) {
   const PubSubFrame frame = read_frame(bytes);
   switch (frame.type) {
     case PubSubFrame::Type::message:
-      hand_out(frame, bytes);
+      on_message(frame, bytes);
       return;
     case PubSubFrame::Type::invalidation:
       invalidate(bytes);
@@ -292,6 +295,8 @@ void Feed::on_subscriber_frame(std::string_view bytes) {
 }
 
 void Feed::take_answer(Topic& topic, bool refused, std::string_view bytes) {
+  // Between two subscriptions nobody counted on its messages.
+  end_stream(topic, false);
   topic.is_held = true;
   if (refused) {
     // The user has lost the right to it: who still counted on it is closed.
@@ -331,16 +336,52 @@ std::shared_ptr<Block> Feed::block_for(std::size_t size, bool resp3) {
   return shared;
 }
 
-void Feed::hand_out(const PubSubFrame& frame, std::string_view bytes) {
+/// Whether it is a message of the channel that is watched.
+bool Feed::is_watched(const PubSubFrame& frame, std::string_view bytes) const {
+  if (watch_ == nullptr || frame.kind == TopicKind::shard_channel) return false;
+  if (frame.kind == TopicKind::channel) return frame.topic == watch_->channel();
+  return read_message(bytes, frame.kind).channel == watch_->channel();
+}
+
+/// What becomes of a watched message. Each topic that brings them is asked about for itself: Redis
+/// sends a message once for each.
+ChannelVerdict Feed::judge(Topic& topic, std::string_view bytes) {
+  if (topic.stream == 0) topic.stream = watch_->begin_stream();
+  const ChannelVerdict verdict =
+      watch_->on_message(topic.stream, read_message(bytes, topic.kind).payload);
+  if (verdict != ChannelVerdict::gap || topic.members.empty()) return verdict;
+  stats_.gaps.add();
+  for (Subscriber* member : topic.members) member->set_gap(true);
+  has_gap_ = true;
+  return verdict;
+}
+
+void Feed::end_stream(Topic& topic, bool lost) {
+  if (topic.stream != 0) watch_->end_stream(std::exchange(topic.stream, 0), lost);
+}
+
+void Feed::on_message(const PubSubFrame& frame, std::string_view bytes) {
   stats_.received.add();
   Topic* topic = topics_.find(frame.kind, frame.topic);
   if (topic == nullptr) return;
+  if (!is_watched(frame, bytes)) {
+    hand_out(*topic, bytes);
+    return;
+  }
+  const ChannelVerdict verdict = judge(*topic, bytes);
+  if (verdict == ChannelVerdict::repetition) return;
+  hand_out(*topic, bytes);
+  // Who has a gap is told by on_all_answered() otherwise, when nothing more can be missed.
+  if (verdict == ChannelVerdict::gap && topics_.all_answered()) tell_of_gap();
+}
+
+void Feed::hand_out(Topic& topic, std::string_view bytes) {
   std::array<std::string_view, 2> variants;
   std::array<std::shared_ptr<Block>, 2> blocks;
   const TimePoint now = upstream_.loop().now();
-  topic->is_handing_out = true;
-  for (std::size_t i = 0; i < topic->members.size(); ++i) {
-    Subscriber* member = topic->members[i];
+  topic.is_handing_out = true;
+  for (std::size_t i = 0; i < topic.members.size(); ++i) {
+    Subscriber* member = topic.members[i];
     if (member == nullptr) continue;
     const bool resp3 = member->client().context().resp == RespVersion::resp3;
     std::string_view& variant = variants[resp3 ? 1 : 0];
@@ -358,9 +399,9 @@ void Feed::hand_out(const PubSubFrame& frame, std::string_view bytes) {
       member->client().abort("the subscriber did not keep up");
     }
   }
-  topic->is_handing_out = false;
-  if (std::erase(topic->members, nullptr) > 0) {
-    topics_.settle(*topic);
+  topic.is_handing_out = false;
+  if (std::erase(topic.members, nullptr) > 0) {
+    topics_.settle(topic);
     flush();
   }
 }

@@ -11,6 +11,7 @@
 #include "proxy/pubsub/subscriber.hpp"
 #include "proxy/pubsub/topics.hpp"
 #include "proxy/runtime/timer.hpp"
+#include "proxy/traffic/channel_watch.hpp"
 #include "proxy/upstream/subscriber_lane.hpp"
 #include "proxy/upstream/upstream.hpp"
 
@@ -20,7 +21,8 @@ namespace hawser {
 /// subscribed to once, each message handed to all who want it. Owned by the Hub.
 class Feed final : public SubscriberLaneOwner, public TurnTask {
  public:
-  Feed(Upstream& upstream, PubSubStats& stats, UserId user);
+  /// `watch`: of one channel, or nullptr.
+  Feed(Upstream& upstream, PubSubStats& stats, UserId user, ChannelWatch* watch);
   ~Feed() override;
 
   /// Subscribes a client, and answers `slot` when every topic is confirmed upstream or one was
@@ -85,7 +87,11 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
   void finish_leave(std::uint64_t leave);
   void finish_leaves();
   void on_deadline();
-  void hand_out(const PubSubFrame& frame, std::string_view bytes);
+  void on_message(const PubSubFrame& frame, std::string_view bytes);
+  void hand_out(Topic& topic, std::string_view bytes);
+  bool is_watched(const PubSubFrame& frame, std::string_view bytes) const;
+  ChannelVerdict judge(Topic& topic, std::string_view bytes);
+  void end_stream(Topic& topic, bool lost);
   void invalidate(std::string_view push);
   std::shared_ptr<Block> block_for(std::size_t size, bool resp3);
   void take_answer(Topic& topic, bool refused, std::string_view bytes);
@@ -95,6 +101,7 @@ class Feed final : public SubscriberLaneOwner, public TurnTask {
 
   Upstream& upstream_;
   PubSubStats& stats_;
+  ChannelWatch* const watch_;
   Topics topics_;
   std::unique_ptr<SubscriberLane> lane_;
   std::uint64_t last_number_ = 0;

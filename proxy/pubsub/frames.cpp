@@ -45,6 +45,15 @@ PubSubFrame read_frame(std::string_view frame) {
   return {};
 }
 
+PublishedMessage read_message(std::string_view frame, TopicKind kind) {
+  std::string_view rest = frame.substr(std::min(frame.find('\n'), frame.size() - 1) + 1);
+  take_bulk(rest);
+  if (kind == TopicKind::pattern) take_bulk(rest);
+  const auto channel = take_bulk(rest);
+  const auto payload = take_bulk(rest);
+  return {channel.value_or(std::string_view()), payload.value_or(std::string_view())};
+}
+
 void write_acknowledgement(std::string& out, protocol::RespVersion resp, std::string_view word,
                            std::optional<std::string_view> topic, std::size_t count) {
   protocol::ReplyWriter writer(out, resp);

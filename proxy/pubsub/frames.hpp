@@ -33,6 +33,14 @@ inline constexpr std::string_view kMark = "__hawser__:mark";
 /// Reads what is needed to hand a frame on; the payload is not looked at.
 PubSubFrame read_frame(std::string_view frame);
 
+/// What a message's frame brings, and where it was published. Views into the frame.
+struct PublishedMessage {
+  std::string_view channel;
+  std::string_view payload;
+};
+/// Of a frame that read_frame() found to be a message of that kind.
+PublishedMessage read_message(std::string_view frame, TopicKind kind);
+
 /// Appends the acknowledgement Redis gives: the kind's word, the topic (nothing: null), the number
 /// of subscriptions left.
 void write_acknowledgement(std::string& out, protocol::RespVersion resp, std::string_view word,

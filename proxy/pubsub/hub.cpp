@@ -4,8 +4,9 @@
 
 namespace hawser {
 
-Hub::Hub(Upstream& upstream)
+Hub::Hub(Upstream& upstream, ChannelWatch* watch)
     : upstream_(upstream),
+      watch_(watch),
       limits_{upstream.settings().pubsub.output_hard, upstream.settings().pubsub.output_soft,
               upstream.settings().pubsub.output_soft_time} {
   upstream.circuit().add_listener(*this);
@@ -26,7 +27,7 @@ bool Hub::is_restored() const {
 
 Feed& Hub::feed(UserId user) {
   auto& feed = feeds_[user];
-  if (feed == nullptr) feed = std::make_unique<Feed>(upstream_, stats_, user);
+  if (feed == nullptr) feed = std::make_unique<Feed>(upstream_, stats_, user, watch_);
   return *feed;
 }
 

@@ -11,7 +11,8 @@ namespace hawser {
 /// Everything clients are subscribed to: a feed for each user that subscribes. Owned by Server.
 class Hub final : private CircuitListener, private Restorer {
  public:
-  explicit Hub(Upstream& upstream);
+  /// `watch`: of one channel, or nullptr; outlives the Hub.
+  explicit Hub(Upstream& upstream, ChannelWatch* watch = nullptr);
 
   Feed& feed(UserId user);
   /// What the client is subscribed to, begun if it never subscribed.
@@ -30,6 +31,7 @@ class Hub final : private CircuitListener, private Restorer {
   bool is_restored() const override;
 
   Upstream& upstream_;
+  ChannelWatch* const watch_;
   PubSubStats stats_;
   const SubscriberLimits limits_;
   std::unordered_map<UserId, std::unique_ptr<Feed>> feeds_;

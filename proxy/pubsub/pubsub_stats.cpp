@@ -14,8 +14,9 @@ void PubSubStats::report(StatsReport& out) const {
   out.counter("hawser_pubsub_slow_clients_closed_total",
               "Subscribers closed because they did not keep up.", {}, slow_clients_closed.value());
   out.counter("hawser_pubsub_gaps_total",
-              "Losses of a subscriber connection: messages may have been missed.", {},
-              gaps.value());
+              "Losses of a subscriber connection, or of messages of the invalidation bus: messages "
+              "may have been missed.",
+              {}, gaps.value());
 }
 
 }  // namespace hawser

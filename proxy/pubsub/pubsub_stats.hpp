@@ -14,7 +14,7 @@ struct PubSubStats final : StatsSource {
   Counter received;     ///< Messages from upstream.
   Counter delivered;    ///< Messages to clients.
   Counter slow_clients_closed;
-  Counter gaps;  ///< Losses of a connection with subscriptions.
+  Counter gaps;  ///< Losses of a connection with subscriptions, and gaps a ChannelWatch found.
 };
 
 }  // namespace hawser

@@ -43,6 +43,7 @@ struct Topic {
   std::size_t leaving = 0;           ///< Members who get messages only until their leave is done.
   std::vector<TopicJoin*> joins;     ///< Those who want it and are not members yet.
   std::size_t unacknowledged = 0;    ///< Requests about it that are under way.
+  std::uint64_t stream = 0;          ///< Of a ChannelWatch's messages; 0: none came yet.
   bool subscribed = false;           ///< The last one of them subscribed.
   bool is_handing_out = false;       ///< Members who leave are only struck out.
   bool is_held = false;              ///< Being dealt with: settled afterwards.

@@ -27,6 +27,19 @@ TEST(PubSubFrames, AreReadInBothRespVersions) {
   EXPECT_EQ(read_frame(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n").type, Type::invalidation);
 }
 
+TEST(PubSubFrames, OfAMessageChannelAndPayloadAreRead) {
+  for (const char mark : {'*', '>'}) {
+    const std::string message =
+        std::string(1, mark) + "3\r\n$7\r\nmessage\r\n$1\r\na\r\n$4\r\nh\r\ni\r\n";
+    EXPECT_EQ(read_message(message, TopicKind::channel).channel, "a");
+    EXPECT_EQ(read_message(message, TopicKind::channel).payload, "h\r\ni");
+    const std::string pattern =
+        std::string(1, mark) + "4\r\n$8\r\npmessage\r\n$2\r\na*\r\n$1\r\na\r\n$0\r\n\r\n";
+    EXPECT_EQ(read_message(pattern, TopicKind::pattern).channel, "a");
+    EXPECT_EQ(read_message(pattern, TopicKind::pattern).payload, "");
+  }
+}
+
 TEST(PubSubFrames, APongTellsWhatPingSaid) {
   for (const std::string_view frame : {"$4\r\nmark\r\n", "*2\r\n$4\r\npong\r\n$4\r\nmark\r\n"}) {
     EXPECT_EQ(read_frame(frame).type, Type::pong);
