@@ -60,6 +60,8 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   Loop& loop() { return parts_.loop; }
   Logger& log() { return parts_.log; }
   const protocol::Limits& limits() const { return parts_.limits; }
+  /// This hawser's own name: upstream.instance, or made of the host's and a random part.
+  const std::string& instance() const { return parts_.instance; }
   StatsSource& stats() { return parts_.stats; }
   const UpstreamStats& figures() const { return parts_.stats; }
   Circuit& circuit() { return circuit_; }
