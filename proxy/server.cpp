@@ -20,6 +20,7 @@
 #include "proxy/notify.hpp"
 #include "proxy/pubsub/pubsub_handler.hpp"
 #include "proxy/transactions/transaction_handler.hpp"
+#include "proxy/upstream/command_handler.hpp"
 #include "proxy/upstream/context_handler.hpp"
 #include "proxy/upstream/forward_handler.hpp"
 #include "proxy/upstream/info_handler.hpp"
@@ -91,6 +92,7 @@ struct Server::Impl final : HealthView, OperatorActions {
         pinned(upstream, refuse, blocked),
         forward(upstream, pinned),
         info(upstream),
+        command(upstream, forward),
         context(upstream),
         stream_read(forward, pinned),
         unblock(upstream, blocked),
@@ -125,6 +127,10 @@ struct Server::Impl final : HealthView, OperatorActions {
         drain_timer(loop, [this] { drain_step(); }) {
     for (const char* name : {"auth", "hello", "select"}) dispatcher.route(name, context);
     dispatcher.route("info", info);
+    for (const char* name : {"command", "command|count", "command|docs", "command|getkeys",
+                             "command|getkeysandflags", "command|info", "command|list"}) {
+      dispatcher.route(name, command);
+    }
     for (const char* name : {"proxy", "proxy|health", "proxy|help"}) dispatcher.route(name, proxy);
     dispatcher.route("client|unblock", unblock);
     dispatcher.route("xread", stream_read);
@@ -184,6 +190,7 @@ struct Server::Impl final : HealthView, OperatorActions {
   PinnedHandler pinned;
   ForwardHandler forward;
   InfoHandler info;
+  CommandHandler command;
   ContextHandler context;
   StreamReadHandler stream_read;
   UnblockHandler unblock;

@@ -1,0 +1,50 @@
+#include "proxy/upstream/command_handler.hpp"
+
+#include "proxy/traffic/stored_request.hpp"
+#include "proxy/upstream/own_commands.hpp"
+
+namespace hawser {
+
+/// Adds to the reply on its way to the client; needs it whole, so takes no parts.
+class CommandHandler::Tap final : public ReplySink {
+ public:
+  Tap(const Upstream& upstream, const Request& request, RespVersion resp, SlotHandle slot)
+      : upstream_(upstream), request_(request), resp_(resp), slot_(std::move(slot)) {}
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    slot_.complete(add_own_commands(request_.view(), resp_, upstream_.server_version(), reply.bytes,
+                                    upstream_.limits()));
+  }
+  const ReplySink* origin() const override { return slot_.origin(); }
+  void on_held() override { slot_.hold(); }
+  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    slot_.fail(failure, number);
+  }
+  void on_expiry(std::uint32_t, Failure failure, std::int64_t number) override {
+    slot_.expire(failure, number);  // Settled with this tap.
+  }
+
+ private:
+  const Upstream& upstream_;
+  const StoredRequest request_;
+  const RespVersion resp_;
+  SlotHandle slot_;
+};
+
+Taken CommandHandler::handle(Client& client, Request& request) {
+  const RespVersion resp = client.context().resp;
+  if (const auto keys = keys_of_own_command(request, resp)) {
+    client.open_slot(request).complete(*keys);
+    return Taken::yes;
+  }
+  const bool is_large = request.raw.size() > upstream_.settings().lanes.large_request;
+  if (is_large || !tells_of_own_commands(request)) return ordinary_.handle(client, request);
+  MainLane* lane = upstream_.main_lane(client.context());
+  if (!client.may_go_to(lane)) return Taken::later;
+  client.set_route(lane);
+  auto* tap = new Tap(upstream_, request, resp, client.open_slot(request));
+  upstream_.forward(lane, request, SlotHandle(*tap, 0));
+  return Taken::yes;
+}
+
+}  // namespace hawser
