@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "protocol/reply_writer.hpp"
 #include "proxy/traffic/blocking_time.hpp"
 #include "proxy/traffic/words.hpp"
 #include "proxy/transactions/redirection.hpp"
@@ -24,6 +25,12 @@ bool has_name(const Request& request, std::string_view name) {
   return request.command != nullptr && request.command->name == name;
 }
 
+/// COMMAND, to which hawser has something to add.
+bool asks_for_commands(const Request& request) {
+  return has_name(request, "command") ||
+         (request.command != nullptr && request.command->name.starts_with("command|"));
+}
+
 bool is_refused(const Request& request) {
   return request.command != nullptr && request.command->treatment == protocol::Treatment::refused;
 }
@@ -34,6 +41,17 @@ bool is_known(const Request& request, Action action) {
          (action != Action::none || request.command->treatment == protocol::Treatment::shared ||
           request.command->treatment == protocol::Treatment::intercepted ||
           request.command->command_class == CommandClass::blocking);
+}
+
+std::string refusal_to_queue(const protocol::Command& row, std::size_t argc) {
+  std::string reply;
+  protocol::ReplyWriter writer(reply, protocol::RespVersion::resp2);
+  if (row.accepts(argc)) {
+    writer.error("ERR Command not allowed inside a transaction");
+  } else {
+    writer.error("ERR wrong number of arguments for '" + std::string(row.name) + "' command");
+  }
+  return reply;
 }
 
 }  // namespace
@@ -190,13 +208,17 @@ Taken PinnedStay::handle(Client& client, Request& request) {
     }
   }
   if (deny(request)) return Taken::yes;
-  if (action == Action::stand_in && !state_.will_queue()) {
-    return parts_.ordinary.handle(client, request);
-  }
+  const bool is_hawsers =
+      action == Action::stand_in || (asks_for_commands(request) && !needs_connection(request));
+  if (is_hawsers && !state_.will_queue()) return parts_.ordinary.handle(client, request);
   const bool backlog = lease_ != nullptr &&
                        lease_->lane().queued_bytes() > parts_.upstream.settings().lanes.max_bytes;
   if (backlog && client.unanswered() > 0) return Taken::later;
-  if (lease_ == nullptr && client.unsettled() > 0) return Taken::later;
+  // What hawser did for it meanwhile may be on its way elsewhere.
+  const bool in_order =
+      lease_ == nullptr ? client.unsettled() == 0 : client.may_go_to(&parts_.upstream.pinned());
+  if (!in_order) return Taken::later;
+  client.set_route(&parts_.upstream.pinned());
   if (action == Action::exec && state_.must_abort()) {
     exec_denied(request);
   } else {
@@ -206,8 +228,14 @@ Taken PinnedStay::handle(Client& client, Request& request) {
 }
 
 /// Answers what hawser does not let through: commands that are refused anywhere, and such as would
-/// change more than the transaction, or turn the connection into a stream.
+/// change more than the transaction, or turn the connection into a stream. Those that only a
+/// transaction cannot hold are refused in Redis' words.
 bool PinnedStay::deny(Request& request) {
+  if (state_.will_queue() && is_never_queued(request)) {
+    state_.on_denied();
+    client_.open_slot(request).complete(refusal_to_queue(*request.command, request.argc()));
+    return true;
+  }
   const bool refused = is_refused(request);
   const bool changes_connection = state_.will_queue() ? has_name(request, "client|reply") ||
                                                             has_name(request, "client|tracking")

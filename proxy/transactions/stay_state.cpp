@@ -30,9 +30,17 @@ bool is_decisive(Action action) {
 
 }  // namespace
 
+bool is_never_queued(const Request& request) {
+  const protocol::Command* row = request.command;
+  return row != nullptr && row->since == protocol::kOwn && row->is(protocol::flag::no_multi);
+}
+
 Action action_of(const Request& request) {
   const protocol::Command* row = request.command;
-  if (row == nullptr || !row->accepts(request.argc())) return Action::none;
+  if (row == nullptr) return Action::none;
+  // A wrong number of arguments is hawser's to refuse: Redis does not know these.
+  if (is_never_queued(request)) return Action::stand_in;
+  if (!row->accepts(request.argc())) return Action::none;
   const std::string_view name = row->name;
   if (name == "multi") return Action::multi;
   if (name == "exec") return Action::exec;

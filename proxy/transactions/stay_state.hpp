@@ -18,9 +18,13 @@ enum class Action : std::uint8_t {
   watch,
   unwatch,
   tracking,
-  context,   ///< AUTH, HELLO, SELECT: really done there, and taken over by the client.
-  stand_in,  ///< Answered by hawser: in a transaction a PING is queued in its place.
+  context,  ///< AUTH, HELLO, SELECT: really done there, and taken over by the client.
+  /// Answered by hawser: in a transaction a PING is queued in its place, or it is denied.
+  stand_in,
 };
+
+/// Whether it is a command of hawser's own that a transaction cannot hold.
+bool is_never_queued(const Request& request);
 
 Action action_of(const Request& request);
 

@@ -130,6 +130,33 @@ class Transactions(HawserCase):
                                        "QUEUED", ABORTED])
         self.assertIsNone(client("GET", "denied"))
 
+    def test_a_cache_command_is_refused_in_a_transaction(self):
+        client = self.client()
+        commands = [(("CACHE.SET", "k", "v"), "ERR Command not allowed inside a transaction"),
+                    (("cache.invalidate", "tag"), "ERR Command not allowed inside a transaction"),
+                    (("CACHE.SET", "k"),
+                     "ERR wrong number of arguments for 'cache.set' command")]
+        for (words, refusal), watch, resp in itertools.product(commands, (False, True), (2, 3)):
+            client("HELLO", resp)
+            script = [("MULTI",), ("SET", "refused", 1), words, ("SET", "refused", 2), ("EXEC",)]
+            want = ["OK", "QUEUED", refusal, "QUEUED", ABORTED]
+            if watch:
+                script, want = [("WATCH", "w"), *script], ["OK", *want]
+            self.assertEqual(client.pipeline(*script), want)
+            self.assertEqual([client(*each) for each in script], want)
+            client("MULTI")
+            self.assertEqual([client(*words), client("DISCARD")], [refusal, "OK"])
+        self.assertEqual(client.pipeline(("GET", "refused"), ("MULTI",), ("PING",), ("EXEC",)),
+                         [None, "OK", "QUEUED", ["PONG"]])
+
+    def test_a_cache_command_under_watch_is_as_ever(self):
+        client, other = self.client(), self.client()
+        for words in [("CACHE.GET", "uncached"), ("CACHE.GET",)]:
+            usual = other(*words)
+            self.assertEqual(client.pipeline(("WATCH", "w"), ("SET", "o", 1), words, ("INCR", "o"),
+                                             words, ("MULTI",), ("INCR", "o"), ("EXEC",)),
+                             ["OK", "OK", usual, 2, usual, "OK", "QUEUED", [3]])
+
     def test_quit_in_a_transaction(self):
         client = self.client()
         client("MULTI")

@@ -46,6 +46,7 @@ TEST(BlockScan, AnythingThatNeedsAConnectionKeepsItFromBeingShared) {
                                                   {"HELLO", "3"},
                                                   {"CLIENT", "GETNAME"},
                                                   {"CLIENT", "NOSUCH"},
+                                                  {"CACHE.SET", "a", "1"},
                                                   {"SUBSCRIBE", "a"},
                                                   {"SHUTDOWN"},
                                                   {"NOSUCH"},

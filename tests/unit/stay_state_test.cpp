@@ -300,7 +300,16 @@ TEST(ActionOf, IsFoundByNameAndArity) {
   EXPECT_EQ(action_of(Built({"PUBLISH", "a", "b"}).request), Action::none);
   EXPECT_EQ(action_of(Built({"GET", "a"}).request), Action::none);
   EXPECT_EQ(action_of(Built({"NOSUCH"}).request), Action::none);
+  EXPECT_EQ(action_of(Built({"CACHE.SET", "a", "b"}).request), Action::stand_in);
+  EXPECT_EQ(action_of(Built({"CACHE.SET", "a"}).request), Action::stand_in);
   EXPECT_EQ(action_of(Built({"CLIENT"}).request), Action::none);
+}
+
+TEST(IsNeverQueued, IsOfHawsersOwnCommandsOnly) {
+  EXPECT_TRUE(is_never_queued(Built({"CACHE.SET", "a", "b"}).request));
+  EXPECT_FALSE(is_never_queued(Built({"PROXY", "HELP"}).request));
+  EXPECT_FALSE(is_never_queued(Built({"SYNC"}).request));
+  EXPECT_FALSE(is_never_queued(Built({"NOSUCH"}).request));
 }
 
 TEST(ActionOf, UnknownSubcommandIsLeftToRedis) {
