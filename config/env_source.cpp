@@ -8,6 +8,8 @@ namespace hawser::config {
 namespace {
 
 constexpr std::string_view kPrefix = "HAWSER_";
+/// No name of a setting begins so.
+constexpr std::string_view kRulePrefix = "HAWSER_CACHE_RULE";
 
 Setting::Values split_list(std::string_view text) {
   Setting::Values values;
@@ -39,6 +41,12 @@ void warn_of_unknown(const Environment& environment, SourceResult& result) {
   for (const auto& [name, value] : environment) {
     if (!name.starts_with(kPrefix)) continue;
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (name.starts_with(kRulePrefix)) {
+      result.warnings.push_back(name +
+                                ": ignored, rules of the cache can be given in the file only "
+                                "(as [[cache.rule]])");
+      continue;
+    }
     result.warnings.push_back(name + ": unknown environment variable" + did_you_mean(name, known));
   }
 }

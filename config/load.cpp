@@ -22,6 +22,11 @@ void take(SourceResult source, LoadResult& result) {
       result.origins[std::string(assignment.setting->key)] = assignment.origin;
     }
   }
+  for (SourcedRule& sourced : source.cache_rules) {
+    auto& rules = result.settings.cache.rules;
+    result.origins[cache_rule_key(rules.size())] = std::move(sourced.origin);
+    rules.push_back(std::move(sourced.rule));
+  }
 }
 
 void read_file(const std::string& path, LoadResult& result) {

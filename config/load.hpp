@@ -23,7 +23,8 @@ struct LoadResult {
   Settings settings;
   RedisUrl upstream;  ///< With its password, wherever that came from.
   std::vector<ListenUrl> listeners;
-  /// Where each setting that is not at its default comes from, by key.
+  /// Where each setting that is not at its default comes from, by key; of a rule of the cache
+  /// by cache_rule_key.
   std::map<std::string, std::string, std::less<>> origins;
   std::vector<std::string> errors;  ///< For the user, without passwords.
   std::vector<std::string> warnings;

@@ -21,6 +21,19 @@ constexpr std::string_view kHead =
     "#   hawser check --config FILE    tells whether a file is right\n"
     "#   hawser config --config FILE   tells what is then in effect\n";
 
+constexpr std::string_view kRuleDoc =
+    "Tags for keys written by plain SET and its relatives, as if they had been written by "
+    "CACHE.SET "
+    "with TAGS. Any number of rules; a key gets the tags of all that fit it, at most 32 of at most "
+    "256 bytes. In match, * is any run of characters, ? one character, {name} a named part: one or "
+    "more characters up to the character that follows it in the pattern, or to the end of the "
+    "key. In tags, {name} is what the key has there. A backslash takes the next character as it "
+    "is. A rule has no name in the environment.";
+constexpr std::string_view kRuleExample =
+    "#[[cache.rule]]\n"
+    "#match = \"list:orders:{company}:*\"\n"
+    "#tags = [\"company:{company}:orders\"]\n";
+
 /// A basic string of TOML.
 std::string quote(std::string_view text) {
   static constexpr std::string_view kHex = "0123456789ABCDEF";
@@ -41,9 +54,7 @@ std::string quote(std::string_view text) {
   return out + '"';
 }
 
-std::string toml_value(const Setting& setting, const Setting::Values& values) {
-  if (setting.type == SettingType::count) return values.front();
-  if (setting.type != SettingType::text_list) return quote(values.front());
+std::string quote_list(const std::vector<std::string>& values) {
   std::string out = "[";
   for (const std::string& value : values) {
     if (out.size() > 1) out += ", ";
@@ -52,8 +63,14 @@ std::string toml_value(const Setting& setting, const Setting::Values& values) {
   return out + "]";
 }
 
-bool is_unset(const Setting::Values& values) {
-  return values.size() == 1 && values[0].empty();
+std::string toml_value(const Setting& setting, const Setting::Values& values) {
+  if (setting.type == SettingType::count) return values.front();
+  return setting.type == SettingType::text_list ? quote_list(values) : quote(values.front());
+}
+
+/// Whether an empty text stands for "not set".
+bool is_unset(const Setting& setting, const Setting::Values& values) {
+  return values.size() == 1 && values[0].empty() && !setting.may_be_empty;
 }
 
 std::string wrap(std::string_view text, std::string_view prefix) {
@@ -137,7 +154,7 @@ std::string annotated_defaults() {
       out += "[" + std::string(section) + "]\n\n";
     }
     auto values = setting.get(setting, defaults);
-    const bool unset = is_unset(values);
+    const bool unset = is_unset(setting, values);
     if (unset) values = {std::string(setting.example)};
     out += wrap(setting.doc, "#");
     out += wrap(describe_type(setting) + (unset ? ", not set by default. " : ". ") +
@@ -145,6 +162,8 @@ std::string annotated_defaults() {
                 "#");
     out += "#" + std::string(setting.name()) + " = " + toml_value(setting, values) + "\n";
   }
+  out += "\n" + wrap(kRuleDoc, "#");
+  out += kRuleExample;
   return out;
 }
 
@@ -160,11 +179,18 @@ std::string effective_configuration(const LoadResult& loaded) {
     auto values = setting.get(setting, loaded.settings);
     if (setting.key == "upstream.url") values = {loaded.upstream.redacted()};
     const auto origin = loaded.origins.find(setting.key);
-    // An empty text cannot be written in a file: it stands for "not set".
-    const std::string_view mark = is_unset(values) ? "#" : "";
+    // It cannot be written in a file.
+    const std::string_view mark = is_unset(setting, values) ? "#" : "";
     out += std::string(mark) + std::string(setting.name()) + " = " + toml_value(setting, values);
     if (origin != loaded.origins.end()) out += "  # " + origin->second;
     out += "\n";
+  }
+  const auto& rules = loaded.settings.cache.rules;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    out += "\n[[cache.rule]]";
+    const auto origin = loaded.origins.find(cache_rule_key(i));
+    if (origin != loaded.origins.end()) out += "  # " + origin->second;
+    out += "\nmatch = " + quote(rules[i].match) + "\ntags = " + quote_list(rules[i].tags) + "\n";
   }
   return out;
 }
@@ -197,9 +223,11 @@ std::string key_reference() {
   for (const Setting& setting : setting_table()) {
     const auto values = setting.get(setting, defaults);
     std::string left = padded("  " + std::string(setting.key), kKeyColumn) +
-                       (is_unset(values) ? "-" : toml_value(setting, values));
+                       (is_unset(setting, values) ? "-" : toml_value(setting, values));
     out += left + "\n" + std::string(6, ' ') + std::string(first_sentence(setting.doc)) + "\n";
   }
+  out += padded("  cache.rule", kKeyColumn) + "-\n" + std::string(6, ' ') +
+         std::string(first_sentence(kRuleDoc)) + "\n";
   return out;
 }
 

@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, 2> kInfo = {"last", "error"};
 constexpr std::array<std::string_view, 3> kGap = {"close", "silent", "notify"};
 constexpr std::array<std::string_view, 3> kRetryReads = {"unknown", "rejected", "never"};
 constexpr std::array<std::string_view, 2> kRetryWrites = {"rejected", "never"};
+constexpr std::array<std::string_view, 2> kInvalidate = {"error", "queue"};
 constexpr std::array<std::string_view, 2> kReadiness = {"self", "upstream"};
 constexpr std::array<std::string_view, 5> kLevels = {"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 3> kFormats = {"auto", "text", "json"};
@@ -430,6 +431,60 @@ constexpr std::array kTable = {
          .type = Type::duration,
          .doc = "Then hawser is gone within so long, finished or not.",
          .min = 0,
+         .max = kDay}),
+
+    // The last section: the rules follow it in hawser.toml, as tables of their own.
+    bind<&Settings::cache, &Settings::Cache::channel>(
+        {.key = "cache.channel",
+         .doc = "An invalidation published here through hawser is performed, then passed on with "
+                "its origin, its number and the time. The same for every hawser of an "
+                "application. Empty: messages are only passed on, as on any channel.",
+         .may_be_empty = true}),
+    bind<&Settings::cache, &Settings::Cache::prefix>(
+        {.key = "cache.prefix",
+         .doc = "How the keys begin in which hawser keeps indexes of tags and leases. The same for "
+                "every hawser of an application.",
+         .check = values::check_prefix}),
+    bind<&Settings::cache, &Settings::Cache::timeout>(
+        {.key = "cache.timeout",
+         .type = Type::duration,
+         .doc = "Of one CACHE.INVALIDATE, or of one message performed. What is left undone then is "
+                "done by the next sweep of any hawser.",
+         .min = 1,
+         .max = kDay}),
+    bind<&Settings::cache, &Settings::Cache::batch>(
+        {.key = "cache.batch",
+         .type = Type::count,
+         .doc = "Keys that an invalidation deletes at once. Other clients wait for no more than "
+                "that.",
+         .min = 1,
+         .max = 1000}),
+    bind<&Settings::cache, &Settings::Cache::wait>(
+        {.key = "cache.wait",
+         .type = Type::duration,
+         .doc = "How long CACHE.GET with LEASE waits for another client to fill the key. After "
+                "that it is a miss without a token.",
+         .min = 0,
+         .max = kDay}),
+    bind<&Settings::cache, &Settings::Cache::invalidate_when_down>(
+        {.key = "cache.invalidate_when_down",
+         .type = Type::choice,
+         .doc = "What CACHE.INVALIDATE gets while Redis is away: an error, or its tags are "
+                "remembered in memory and invalidated before the circuit is closed. What is "
+                "remembered is lost with the process.",
+         .choices = kInvalidate}),
+    bind<&Settings::cache, &Settings::Cache::journal_tags>(
+        {.key = "cache.journal_tags",
+         .type = Type::count,
+         .doc = "Tags remembered so at most. Beyond that it is an error.",
+         .min = 1,
+         .max = 1'000'000'000}),
+    bind<&Settings::cache, &Settings::Cache::sweep>(
+        {.key = "cache.sweep",
+         .type = Type::duration,
+         .doc = "How often the indexes are looked through for keys that are gone and for "
+                "invalidations that were not finished.",
+         .min = 10,
          .max = kDay}),
 };
 

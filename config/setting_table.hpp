@@ -23,7 +23,8 @@ enum class SettingType : std::uint8_t {
 
 /// One row of the table of everything that can be configured. The file decoder, the environment,
 /// the flags, --help and hawser.toml follow from these rows alone. Rows are constants and live for
-/// the whole process; any thread may read them.
+/// the whole process; any thread may read them. Only the rules of the cache are not here: they are
+/// tables and not values (config/cache_rule.hpp), and come from the file alone.
 struct Setting {
   /// One element, or any number for a text_list.
   using Values = std::vector<std::string>;
@@ -37,7 +38,7 @@ struct Setting {
   bool reloadable = false;      ///< Whether SIGHUP changes it in the running process.
   std::string_view doc{};       ///< Sentences; the first stands alone in --help.
   std::string_view example{};   ///< Shown where the default is empty.
-  bool may_be_empty = false;    ///< Of lists.
+  bool may_be_empty = false;    ///< Of lists, and of texts to which nothing is a value.
   std::int64_t min = 0;         ///< Of durations in ms, sizes in bytes, counts.
   std::int64_t max = 0;
   std::span<const std::string_view> choices{};   ///< In the order of the enumerators.

@@ -17,6 +17,8 @@ using Values = Setting::Values;
 
 /// Names of connections stay readable in CLIENT LIST.
 constexpr std::size_t kMaxInstance = 64;
+/// It stands in every key of the cache.
+constexpr std::size_t kMaxPrefix = 64;
 
 Problem problem(std::string_view what, std::string_view got, std::string_view want) {
   return std::string(what) + " (got " + (got.empty() ? "nothing" : std::string(got)) + ", want " +
@@ -193,6 +195,17 @@ Problem check_version(std::string_view text) {
 Problem check_instance(std::string_view text) {
   if (!text.empty() && text.size() <= kMaxInstance && only(text, "-._")) return std::nullopt;
   return problem("bad instance name", text, "1 to 64 letters, digits, '-', '.' or '_'");
+}
+
+Problem check_prefix(std::string_view text) {
+  // It is put into patterns of SCAN too, and must not name a hash slot.
+  constexpr std::string_view kSpecial = "{}*?[]\\";
+  const bool plain = std::all_of(text.begin(), text.end(), [kSpecial](char c) {
+    return c > ' ' && c < '\x7f' && kSpecial.find(c) == std::string_view::npos;
+  });
+  if (plain && !text.empty() && text.size() <= kMaxPrefix) return std::nullopt;
+  return problem("bad prefix", text,
+                 "1 to 64 printable characters without spaces and " + std::string(kSpecial));
 }
 
 Problem check_file_name(std::string_view text) {

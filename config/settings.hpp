@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "config/cache_rule.hpp"
+
 namespace hawser::config {
 
 using Milliseconds = std::chrono::milliseconds;
@@ -12,6 +14,7 @@ using Milliseconds = std::chrono::milliseconds;
 enum class PingMode : std::uint8_t { upstream, local };
 enum class InfoWhenDown : std::uint8_t { last, error };
 enum class GapAction : std::uint8_t { close, silent, notify };
+enum class InvalidateWhenDown : std::uint8_t { error, queue };
 enum class Readiness : std::uint8_t { self, upstream };
 enum class RetryReads : std::uint8_t { unknown, rejected, never };
 enum class RetryWrites : std::uint8_t { rejected, never };
@@ -138,6 +141,18 @@ struct Settings {
     Milliseconds min{0};      ///< Keep accepting so long after SIGTERM.
     Milliseconds max{10000};  ///< Then be gone within so long.
   } drain;
+
+  struct Cache {
+    std::string channel = "cache:invalidate";  ///< Empty: no message is performed.
+    std::string prefix = "__hawser__:";        ///< Of the keys that are hawser's own.
+    Milliseconds timeout{60000};               ///< Of one invalidation, all batches together.
+    std::uint64_t batch = 500;                 ///< Keys deleted at once.
+    Milliseconds wait{1000};                   ///< For a leased key to be filled by another.
+    InvalidateWhenDown invalidate_when_down = InvalidateWhenDown::error;
+    std::uint64_t journal_tags = 10000;  ///< Queued while Redis is away, at most.
+    Milliseconds sweep{600000};          ///< From one look through the indexes to the next.
+    std::vector<CacheRule> rules;        ///< From the file only; in its order.
+  } cache;
 };
 
 }  // namespace hawser::config

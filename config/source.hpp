@@ -20,10 +20,17 @@ struct Assignment {
   std::string origin;
 };
 
+/// One rule of the cache, as the file gives it.
+struct SourcedRule {
+  CacheRule rule;
+  std::string origin;  ///< As of an Assignment.
+};
+
 /// What one source says. Every assignment in here was tried: its value is good. Whether values fit
 /// each other is for load() to find out.
 struct SourceResult {
   std::vector<Assignment> assignments;
+  std::vector<SourcedRule> cache_rules;  ///< In the order of the file.
   /// Each one complete: "origin: section.key: problem".
   std::vector<std::string> errors;
   std::vector<std::string> warnings;

@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <sstream>
 #include <tuple>
@@ -13,6 +14,11 @@ namespace hawser::config {
 namespace {
 
 using Values = Setting::Values;
+
+/// The one key that is no value: an array of tables.
+constexpr std::string_view kRule = "cache.rule";
+constexpr std::string_view kMatch = "match";
+constexpr std::string_view kTags = "tags";
 
 std::string_view type_name(const toml::node& node) {
   switch (node.type()) {
@@ -48,6 +54,11 @@ std::string_view wanted(const Setting& setting) {
     default:
       return "a string in quotes";
   }
+}
+
+/// Where a value stands. A section has no place of its own; its header names the key.
+toml::source_position place_of(const toml::key& key, const toml::node& node) {
+  return node.is_table() ? key.source().begin : node.source().begin;
 }
 
 /// The value as text, if its type is one that the setting takes.
@@ -89,13 +100,19 @@ class Reader {
   };
 
   void read_section(std::string_view section, const toml::table& table);
+  void read_rules(const toml::key& key, const toml::node& node);
+  void read_rule(toml::source_position position, const toml::table& table);
+  std::vector<std::string> read_tags(const toml::key& key, const toml::node& node);
   void unknown_section(const toml::key& key, const toml::node& node);
   void unknown_key(std::string_view section, const toml::key& key);
+  void wrong_type(toml::source_position position, std::string_view key, const toml::node& node,
+                  std::string_view want);
   void add_error(toml::source_position position, std::string text);
   std::string place(toml::source_position position) const;
 
   std::string_view file_;
   std::vector<Found> found_;
+  std::vector<SourcedRule> rules_;
 };
 
 void Reader::read(const toml::table& root) {
@@ -120,6 +137,10 @@ void Reader::read(const toml::table& root) {
 void Reader::read_section(std::string_view section, const toml::table& table) {
   for (const auto& [key, node] : table) {
     const std::string full = std::string(section) + "." + std::string(key.str());
+    if (full == kRule) {
+      read_rules(key, node);
+      continue;
+    }
     const Setting* setting = find_setting(full);
     if (setting == nullptr) {
       unknown_key(section, key);
@@ -127,15 +148,88 @@ void Reader::read_section(std::string_view section, const toml::table& table) {
     }
     auto values = values_of(*setting, node);
     if (!values) {
-      // A section has no place of its own; its header names the key.
-      const auto position = node.is_table() ? key.source().begin : node.source().begin;
-      add_error(position, full + ": wrong type (got " + std::string(type_name(node)) + ", want " +
-                              std::string(wanted(*setting)) + ")");
+      wrong_type(place_of(key, node), full, node, wanted(*setting));
       continue;
     }
     const auto position = node.source().begin;
     found_.push_back({position, {}, {setting, std::move(*values), place(position)}});
   }
+}
+
+void Reader::read_rules(const toml::key& key, const toml::node& node) {
+  const auto* list = node.as_array();
+  if (list == nullptr) {
+    return wrong_type(place_of(key, node), kRule, node, "[[cache.rule]]");
+  }
+  for (const toml::node& element : *list) {
+    const auto position = element.source().begin;
+    if (const auto* table = element.as_table()) {
+      read_rule(position, *table);
+    } else {
+      wrong_type(position, kRule, element, "[[cache.rule]]");
+    }
+  }
+}
+
+void Reader::read_rule(toml::source_position position, const toml::table& table) {
+  const std::size_t before = found_.size();
+  const toml::node* match = nullptr;
+  const toml::node* list = nullptr;
+  std::vector<std::string> tags;
+  for (const auto& [key, node] : table) {
+    if (key.str() == kMatch) {
+      match = &node;
+      if (!node.is_string()) {
+        wrong_type(place_of(key, node), "cache.rule.match", node, "a string in quotes");
+      }
+    } else if (key.str() == kTags) {
+      list = &node;
+      tags = read_tags(key, node);
+    } else {
+      static constexpr std::array kKeys = {kMatch, kTags};
+      std::string text = "cache.rule." + std::string(key.str()) + ": unknown key";
+      if (const auto name = nearest(key.str(), kKeys); !name.empty()) {
+        text += ", did you mean cache.rule." + std::string(name) + "?";
+      }
+      add_error(key.source().begin, std::move(text));
+    }
+  }
+  if (match == nullptr) add_error(position, "cache.rule: no match in this rule");
+  if (list == nullptr) add_error(position, "cache.rule: no tags in this rule");
+  if (found_.size() != before) return;
+
+  auto rule = parse_cache_rule(match->as_string()->get(), tags);
+  if (rule) return rules_.push_back({std::move(*rule), place(position)});
+  const CacheRuleProblem& problem = rule.error();
+  if (problem.tag) {
+    add_error((*list->as_array())[*problem.tag].source().begin,
+              "cache.rule.tags: " + problem.message);
+  } else {
+    add_error(match->source().begin, "cache.rule.match: " + problem.message);
+  }
+}
+
+std::vector<std::string> Reader::read_tags(const toml::key& key, const toml::node& node) {
+  constexpr std::string_view kKey = "cache.rule.tags";
+  std::vector<std::string> tags;
+  const auto* list = node.as_array();
+  if (list == nullptr) {
+    wrong_type(place_of(key, node), kKey, node, "a list of strings");
+    return tags;
+  }
+  if (list->empty()) {
+    add_error(node.source().begin,
+              "cache.rule.tags: empty list (got nothing, want at least one, such as "
+              "company:{company}:orders)");
+  }
+  for (const toml::node& element : *list) {
+    if (const auto* text = element.as_string()) {
+      tags.push_back(text->get());
+    } else {
+      wrong_type(element.source().begin, kKey, element, "a string in quotes");
+    }
+  }
+  return tags;
 }
 
 void Reader::unknown_section(const toml::key& key, const toml::node& node) {
@@ -162,6 +256,7 @@ void Reader::unknown_key(std::string_view section, const toml::key& key) {
     if (row.section() == section) names.push_back(row.name());
     if (row.name() == key.str()) elsewhere.push_back(row.key);
   }
+  if (kRule.starts_with(std::string(section) + ".")) names.push_back("rule");
   std::string hint;
   if (const auto name = nearest(key.str(), names); !name.empty()) {
     hint = ", did you mean " + std::string(section) + "." + std::string(name) + "?";
@@ -170,6 +265,12 @@ void Reader::unknown_key(std::string_view section, const toml::key& key) {
   }
   add_error(key.source().begin,
             std::string(section) + "." + std::string(key.str()) + ": unknown key" + hint);
+}
+
+void Reader::wrong_type(toml::source_position position, std::string_view key,
+                        const toml::node& node, std::string_view want) {
+  add_error(position, std::string(key) + ": wrong type (got " + std::string(type_name(node)) +
+                          ", want " + std::string(want) + ")");
 }
 
 void Reader::add_error(toml::source_position position, std::string text) {
@@ -188,6 +289,7 @@ SourceResult Reader::finish() {
            std::tie(b.position.line, b.position.column);
   });
   SourceResult result;
+  result.cache_rules = std::move(rules_);
   Settings scratch;
   for (Found& found : found_) {
     // Values are tried here too, so that their problems stand among the others in their order.

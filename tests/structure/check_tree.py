@@ -41,7 +41,7 @@ ALLOWED = {
     "blocking": {"protocol", "runtime", "traffic", "upstream"},
     "degradation": {"protocol", "runtime", "traffic", "upstream"},
     "pubsub": {"protocol", "runtime", "traffic", "upstream"},
-    "cache": {"protocol", "runtime", "traffic", "upstream"},
+    "cache": {"protocol", "config", "runtime", "traffic", "upstream"},
     "downstream": {"protocol", "config", "log", "runtime", "traffic"},
     "admin": {"protocol", "config", "log", "runtime", "traffic"},
 }

@@ -298,5 +298,51 @@ TEST_F(Load, EffectiveConfigurationIsAValidFile) {
   EXPECT_EQ(loaded.settings.listen.urls, (Texts{"unix:///a%22b", "tcp://h:1"}));
 }
 
+TEST_F(Load, EffectiveConfigurationHasTheRulesOfTheCache) {
+  sources_.environment = {{"REDIS_URL", "redis://h"}, {"HAWSER_CACHE_CHANNEL", ""}};
+  sources_.file = write("h.toml",
+                        "[[cache.rule]]\n"
+                        "match = 'a\"\\*{x}'\n"
+                        "tags = ['b{x}', 'c']\n"
+                        "[[cache.rule]]\n"
+                        "match = 'a'\n"
+                        "tags = ['d']\n");
+  const auto first = load(sources_);
+  EXPECT_EQ(first.errors, Texts());
+  const auto text = effective_configuration(first);
+  EXPECT_NE(text.find("\nchannel = \"\"  # HAWSER_CACHE_CHANNEL\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n[[cache.rule]]  # " + *sources_.file +
+                      ":1:1\nmatch = \"a\\\"\\\\*{x}\"\ntags = [\"b{x}\", \"c\"]\n"),
+            std::string::npos)
+      << text;
+  Sources again;
+  again.file = write("again.toml", text);
+  const auto second = load(again);
+  EXPECT_EQ(second.errors, Texts());
+  EXPECT_EQ(second.settings.cache.channel, "");
+  ASSERT_EQ(second.settings.cache.rules.size(), 2u);
+  EXPECT_EQ(second.settings.cache.rules[0].match, "a\"\\*{x}");
+  EXPECT_EQ(second.settings.cache.rules[0].tags, (Texts{"b{x}", "c"}));
+  EXPECT_EQ(second.settings.cache.rules[1].match, "a");
+}
+
+TEST_F(Load, ProblemOfARuleIsAnError) {
+  sources_.environment = {{"REDIS_URL", "redis://h"}};
+  sources_.file = write("h.toml", "[[cache.rule]]\nmatch = 'a'\ntags = ['{x}']\n");
+  EXPECT_EQ(errors(), Texts{*sources_.file +
+                            ":3:9: cache.rule.tags: a part that match does not "
+                            "have (got {x}, want a text without parts, since match has none)"});
+}
+
+TEST_F(Load, RulesOfTheCacheAreNotTakenFromTheEnvironment) {
+  for (const std::string name :
+       {"HAWSER_CACHE_RULE", "HAWSER_CACHE_RULES", "HAWSER_CACHE_RULE_MATCH"}) {
+    sources_.environment = {{"REDIS_URL", "redis://h"}, {name, "a"}};
+    EXPECT_EQ(load(sources_).warnings,
+              Texts{name + ": ignored, rules of the cache can be given in the file only (as "
+                           "[[cache.rule]])"});
+  }
+}
+
 }  // namespace
 }  // namespace hawser::config

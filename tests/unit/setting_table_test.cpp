@@ -54,6 +54,7 @@ TEST(SettingTable, GeneratedFileWithoutCommentSignsSetsEveryKeyToItsDefault) {
   }
   const auto source = read_toml(text, "hawser.toml");
   EXPECT_EQ(source.assignments.size(), setting_table().size());
+  EXPECT_EQ(source.cache_rules.size(), 1u);  // The example.
   const Settings settings = settings_of(source);
   const Settings defaults;
   for (const Setting& setting : setting_table()) {
@@ -166,9 +167,28 @@ TEST(SettingTable, BadValuesAreNamed) {
   EXPECT_EQ(set("admin.listen", {"[::1]:9380"}), std::nullopt);
 }
 
+TEST(SettingTable, PrefixOfTheCacheIsPlain) {
+  for (const auto* text : {"p", "__hawser__:", "a.b-c/d#"}) {
+    EXPECT_EQ(set("cache.prefix", {text}), std::nullopt) << text;
+  }
+  for (const auto* text :
+       {"", "a b", "{a", "a}", "a*", "a?", "[a", "a]", "a\\", "a\n", "\xc3\xa4", "a\x7f"}) {
+    EXPECT_NE(set("cache.prefix", {text}), std::nullopt) << text;
+  }
+  EXPECT_EQ(set("cache.prefix", {std::string(64, 'p')}), std::nullopt);
+  EXPECT_NE(set("cache.prefix", {std::string(65, 'p')}), std::nullopt);
+  EXPECT_EQ(set("cache.prefix", {"a*"}),
+            "bad prefix (got a*, want 1 to 64 printable characters without spaces and {}*?[]\\)");
+}
+
+TEST(SettingTable, ChannelOfTheCacheMayBeEmpty) {
+  EXPECT_EQ(set("cache.channel", {""}), std::nullopt);
+}
+
 TEST(SettingTable, BadValueLeavesSettingsAsTheyWere) {
   Settings settings;
   for (const Setting& setting : setting_table()) {
+    if (setting.key == "cache.channel") continue;  // Takes every text.
     const auto before = setting.get(setting, settings);
     EXPECT_NE(setting.set(setting, settings, {""}), std::nullopt) << setting.key;
     EXPECT_EQ(setting.get(setting, settings), before) << setting.key;
@@ -189,6 +209,7 @@ TEST(SettingTable, ReferenceNamesEveryKeyAndFlag) {
     EXPECT_NE(keys.find(setting.key), std::string::npos) << setting.key;
     EXPECT_NE(flags.find(setting.flag), std::string::npos) << setting.flag;
   }
+  EXPECT_NE(keys.find("  cache.rule "), std::string::npos);
 }
 
 }  // namespace

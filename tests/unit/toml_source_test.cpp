@@ -149,5 +149,107 @@ TEST(TomlSource, PasswordInABadUrlIsNotTold) {
   EXPECT_EQ(errors, Errors{"h.toml:2:7: upstream.url: bad port (want a number from 0 to 65535)"});
 }
 
+std::string rule(std::string_view body) {
+  return "[[cache.rule]]\n" + std::string(body);
+}
+
+TEST(TomlSource, RulesOfTheCacheArriveInTheirOrder) {
+  const auto source = read_toml(
+      "[cache]\n"
+      "batch = 7\n"
+      "[[cache.rule]]\n"
+      "match = \"a:{x}\"\n"
+      "tags = [\"b:{x}\", \"c\"]\n"
+      "[[cache.rule]]\n"
+      "tags = [\"d\"]\n"
+      "match = \"a:{x}\"\n",
+      "h.toml");
+  ASSERT_EQ(source.errors, Errors());
+  EXPECT_EQ(source.assignments.size(), 1u);
+  ASSERT_EQ(source.cache_rules.size(), 2u);
+  EXPECT_EQ(source.cache_rules[0].rule.match, "a:{x}");
+  EXPECT_EQ(source.cache_rules[0].rule.tags, (Errors{"b:{x}", "c"}));
+  EXPECT_EQ(source.cache_rules[0].origin, "h.toml:3:1");
+  EXPECT_EQ(source.cache_rules[1].rule.tags, Errors{"d"});
+  EXPECT_EQ(source.cache_rules[1].origin, "h.toml:6:1");
+}
+
+TEST(TomlSource, RulesMayBeWrittenInOneLine) {
+  const auto source = read_toml("[cache]\nrule = [{match = \"a*\", tags = [\"b\"]}]\n", "h.toml");
+  ASSERT_EQ(source.errors, Errors());
+  ASSERT_EQ(source.cache_rules.size(), 1u);
+  EXPECT_EQ(source.cache_rules[0].origin, "h.toml:2:9");
+  EXPECT_EQ(errors_of("[cache]\nrule = []\n"), Errors());
+}
+
+TEST(TomlSource, RulesThatAreNoArrayOfTablesAreAnError) {
+  EXPECT_EQ(errors_of("[cache.rule]\nmatch = \"a\"\n"),
+            Errors{"h.toml:1:8: cache.rule: wrong type (got a section, want [[cache.rule]])"});
+  EXPECT_EQ(errors_of("[cache]\nrule = \"a\"\n"),
+            Errors{"h.toml:2:8: cache.rule: wrong type (got a string, want [[cache.rule]])"});
+  EXPECT_EQ(errors_of("[cache]\nrule = [1]\n"),
+            Errors{"h.toml:2:9: cache.rule: wrong type (got a number without quotes, want "
+                   "[[cache.rule]])"});
+  EXPECT_EQ(errors_of("[[cache.rules]]\nmatch = \"a\"\n"),
+            Errors{"h.toml:1:9: cache.rules: unknown key, did you mean cache.rule?"});
+}
+
+TEST(TomlSource, KeysOfARuleAreStrict) {
+  EXPECT_EQ(errors_of(rule("match = \"a\"\ntags = [\"b\"]\nttl = 5\n")),
+            Errors{"h.toml:4:1: cache.rule.ttl: unknown key"});
+  EXPECT_EQ(errors_of(rule("mtach = \"a\"\ntags = [\"b\"]\n")),
+            (Errors{"h.toml:1:1: cache.rule: no match in this rule",
+                    "h.toml:2:1: cache.rule.mtach: unknown key, did you mean cache.rule.match?"}));
+  EXPECT_EQ(errors_of(rule("match = \"a\"\n")),
+            Errors{"h.toml:1:1: cache.rule: no tags in this rule"});
+  EXPECT_EQ(errors_of(rule("")).size(), 2u);
+}
+
+TEST(TomlSource, TypesInARuleAreStrict) {
+  EXPECT_EQ(errors_of(rule("match = 1\ntags = \"b\"\n")),
+            (Errors{"h.toml:2:9: cache.rule.match: wrong type (got a number without quotes, want a "
+                    "string in quotes)",
+                    "h.toml:3:8: cache.rule.tags: wrong type (got a string, want a list of "
+                    "strings)"}));
+  EXPECT_EQ(errors_of(rule("match = \"a\"\ntags = [\"b\", 1]\n")),
+            Errors{"h.toml:3:14: cache.rule.tags: wrong type (got a number without quotes, want a "
+                   "string in quotes)"});
+  EXPECT_EQ(errors_of(rule("match = \"a\"\ntags = []\n")),
+            Errors{"h.toml:3:8: cache.rule.tags: empty list (got nothing, want at least one, such "
+                   "as company:{company}:orders)"});
+  EXPECT_EQ(errors_of("[[cache.rule]]\nmatch = \"a\"\n[cache.rule.tags]\nx = 1\n"),
+            Errors{"h.toml:3:13: cache.rule.tags: wrong type (got a section, want a list of "
+                   "strings)"});
+}
+
+TEST(TomlSource, BadPatternsAndTagsAreToldWhereTheyStand) {
+  EXPECT_EQ(errors_of(rule("match = \"a:{x}*\"\ntags = [\"b\"]\n")),
+            Errors{"h.toml:2:9: cache.rule.match: {x} has no end (got * behind it, want a literal "
+                   "character or the end of the pattern)"});
+  EXPECT_EQ(errors_of(rule("match = \"a:{x}\"\ntags = [\n  \"b\",\n  \"c:{y}\"]\n")),
+            Errors{"h.toml:5:3: cache.rule.tags: a part that match does not have (got {y}, want "
+                   "{x})"});
+  std::string tags;
+  for (int i = 0; i < 33; ++i) tags += "\"t\",\n";
+  EXPECT_EQ(errors_of(rule("match = \"a\"\ntags = [\n" + tags + "]\n")),
+            Errors{"h.toml:36:1: cache.rule.tags: too many tags (got 33, want at most 32)"});
+}
+
+TEST(TomlSource, ProblemsOfRulesStandAmongTheOthers) {
+  const auto errors = errors_of(
+      "[[cache.rule]]\n"
+      "match = \"\"\n"
+      "tags = [\"b\"]\n"
+      "[[cache.rule]]\n"
+      "match = \"a\"\n"
+      "tags = [\"\"]\n"
+      "[timeout]\n"
+      "total = \"x\"\n");
+  ASSERT_EQ(errors.size(), 3u);
+  EXPECT_TRUE(errors[0].starts_with("h.toml:2:9: cache.rule.match: empty pattern")) << errors[0];
+  EXPECT_TRUE(errors[1].starts_with("h.toml:6:9: cache.rule.tags: empty tag")) << errors[1];
+  EXPECT_TRUE(errors[2].starts_with("h.toml:8:9: timeout.total: bad duration")) << errors[2];
+}
+
 }  // namespace
 }  // namespace hawser::config
