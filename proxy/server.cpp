@@ -12,6 +12,7 @@
 #include "proxy/blocking/pinned_handler.hpp"
 #include "proxy/blocking/stream_read_handler.hpp"
 #include "proxy/blocking/unblock_handler.hpp"
+#include "proxy/cache/cache.hpp"
 #include "proxy/degradation/degrading_handler.hpp"
 #include "proxy/downstream/client_registry.hpp"
 #include "proxy/downstream/listener.hpp"
@@ -98,15 +99,17 @@ struct Server::Impl final : HealthView, OperatorActions {
         unblock(upstream, blocked),
         local(registry, loop),
         proxy(*this),
-        hub(upstream),
+        degrading(upstream, forward),
+        cache(upstream, forward, ordinary()),
+        hub(upstream, cache.watch()),
         pubsub(upstream, hub, forward),
         subscribed(pubsub, local),
-        degrading(upstream, forward),
         dispatcher({ordinary(), pinned, local, refuse, subscribed}),
         transactions({.upstream = upstream,
                       .ordinary = dispatcher,
                       .blocked = blocked,
-                      .redirect_target = [this](std::int64_t id) { return redirect_target(id); }},
+                      .redirect_target = [this](std::int64_t id) { return redirect_target(id); },
+                      .rules = cache.rules()},
                      forward),
         parts{.loop = loop,
               .log = log,
@@ -144,6 +147,16 @@ struct Server::Impl final : HealthView, OperatorActions {
          {"multi", "exec", "discard", "watch", "unwatch", "client|tracking", "client|caching"}) {
       dispatcher.route(name, transactions);
     }
+    for (const char* name :
+         {"cache.get", "cache.invalidate", "cache.set", "cache.tag", "cache.untag"}) {
+      dispatcher.route(name, cache.commands());
+    }
+    if (cache.rules() != nullptr) {
+      for (const char* name : {"getset", "mset", "psetex", "set", "setex"}) {
+        dispatcher.route(name, *cache.rules());
+      }
+    }
+    if (Handler* bus = cache.bus(pubsub)) dispatcher.route("publish", *bus);
     for (const char* name : {"script|kill", "function|kill"}) dispatcher.route(name, pinned);
     if (settings.commands.ping == config::PingMode::local) dispatcher.route("ping", local);
     downstream_stats.buffers = &loop.blocks().in_use();
@@ -197,10 +210,11 @@ struct Server::Impl final : HealthView, OperatorActions {
   LocalCommands local;
   ProxyHandler proxy;
   RefuseHandler refuse;
+  DegradingHandler degrading;
+  Cache cache;
   Hub hub;
   PubSubHandler pubsub;
   SubscribedHandler subscribed;
-  DegradingHandler degrading;
   Dispatcher dispatcher;
   TransactionHandler transactions;
   DownstreamParts parts;
@@ -306,7 +320,8 @@ int Server::Impl::run() {
     admin = std::make_unique<AdminServer>(
         settings.admin.listen, *this, *this,
         std::vector<const StatsSource*>{&build, &downstream_stats, &upstream.figures(),
-                                        &hub.stats(), &degrading.stats(), &reload_stats},
+                                        &hub.stats(), &cache.stats(), &degrading.stats(),
+                                        &reload_stats},
         log, settings.health.readiness == config::Readiness::upstream);
     if (const auto problem = admin->start()) {
       log.error("cannot start the admin listener", {{"reason", *problem}});

@@ -76,6 +76,10 @@ class ClientSession final : public Client,
     paused_ = false;
     parts_.loop.at_turn_end(*this);
   }
+  void resume_anew() override {
+    own_wait_ = true;
+    resume();
+  }
   bool push(std::string_view bytes) override;
   bool push(const std::shared_ptr<Block>& source, std::string_view part) override;
   std::size_t queued_output() const override { return replies_->backlog(); }

@@ -274,6 +274,10 @@ void PinnedStay::send(Request& request, Action action) {
 void PinnedStay::submit(const Request& request, Action action, SlotHandle slot) {
   std::string scratch;
   std::string_view bytes = request.wire(scratch);
+  std::string tagged;
+  if (parts_.rules != nullptr && parts_.rules->rewrite_queued(client_, request, tagged)) {
+    bytes = tagged;
+  }
   if (action == Action::stand_in) bytes = kStandIn;
   if (const auto target = redirection_of(request)) {
     scratch = redirect_to(request, parts_.redirect_target(*target));

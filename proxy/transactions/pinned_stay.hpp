@@ -9,6 +9,7 @@
 #include "proxy/traffic/blocked_clients.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/traffic/stored_request.hpp"
+#include "proxy/traffic/write_rules.hpp"
 #include "proxy/transactions/stay_state.hpp"
 #include "proxy/upstream/upstream.hpp"
 
@@ -23,6 +24,7 @@ struct StayParts {
   /// The upstream's client id of the connection to which invalidations for a client of hawser have
   /// to be redirected; 0: there is none.
   std::function<std::uint64_t(std::int64_t client_id)> redirect_target;
+  WriteRules* rules;  ///< nullptr: there are none.
 };
 
 /// One client's stay on a pinned connection, while that connection holds state of it: watched keys,

@@ -37,8 +37,10 @@ class SharedBlock::ExecTap final : public ReplySink {
 };
 
 Taken SharedBlock::handle(Client& client, Request& request) {
-  std::string scratch;
-  bytes_ += request.wire(scratch);
+  if (rules_ == nullptr || !rules_->rewrite_queued(client, request, bytes_)) {
+    std::string scratch;
+    bytes_ += request.wire(scratch);
+  }
   Request kept;
   kept.command = request.command;
   kept.arrived = request.arrived;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "proxy/traffic/handler.hpp"
+#include "proxy/traffic/write_rules.hpp"
 #include "proxy/upstream/upstream.hpp"
 
 namespace hawser {
@@ -15,8 +16,8 @@ namespace hawser {
 class SharedBlock final : public Handler, public std::enable_shared_from_this<SharedBlock> {
  public:
   /// `requests`: MULTI included.
-  SharedBlock(Upstream& upstream, std::size_t requests)
-      : upstream_(upstream), requests_(requests) {}
+  SharedBlock(Upstream& upstream, WriteRules* rules, std::size_t requests)
+      : upstream_(upstream), rules_(rules), requests_(requests) {}
   Taken handle(Client& client, Request& request) override;
   bool outlives_input() const override { return true; }
 
@@ -24,6 +25,7 @@ class SharedBlock final : public Handler, public std::enable_shared_from_this<Sh
   class ExecTap;
 
   Upstream& upstream_;
+  WriteRules* const rules_;  ///< nullptr: there are none.
   const std::size_t requests_;
   std::string bytes_;
   /// What slots need to know; they are opened with the last request, so that a long block does not

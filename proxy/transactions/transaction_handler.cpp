@@ -15,7 +15,7 @@ Taken TransactionHandler::handle(Client& client, Request& request) {
                                       parts_.upstream.settings().lanes.large_request);
     if (scan.can_be_shared) {
       if (!client.may_go_to(parts_.upstream.main_lane(client.context()))) return Taken::later;
-      auto block = std::make_shared<SharedBlock>(parts_.upstream, scan.requests + 1);
+      auto block = std::make_shared<SharedBlock>(parts_.upstream, parts_.rules, scan.requests + 1);
       client.set_own_handler(block);
       return block->handle(client, request);
     }

@@ -31,6 +31,8 @@ ControlReply read(const redisReply& reply) {
     const redisReply& item = *reply.element[i];
     if (item.type == REDIS_REPLY_ARRAY) {
       for (std::string& inner : read(item).items) out.items.push_back(std::move(inner));
+    } else if (item.type == REDIS_REPLY_INTEGER) {
+      out.items.push_back(std::to_string(item.integer));
     } else {
       out.items.emplace_back(item.str != nullptr ? std::string(item.str, item.len) : std::string());
     }

@@ -17,7 +17,7 @@ struct ControlReply {
   bool is_error = false;
   std::int64_t number = 0;         ///< If it is an integer.
   std::string text;                ///< Of a string, a status or an error.
-  std::vector<std::string> items;  ///< Of an array, with those in it: strings, others empty.
+  std::vector<std::string> items;  ///< Of an array, with those in it, as text; null: empty.
 };
 
 /// What a question to the upstream brought.

@@ -23,7 +23,8 @@ inline Effect effect_of(const protocol::Command* command) {
     case CommandClass::transaction:
     case CommandClass::blocking:
       return Effect::unknown;
-    case CommandClass::cache:  // Hawser's own scripts: their first error is before their first write.
+    case CommandClass::cache:  // Hawser's own scripts: their first error is before their first
+                               // write.
     case CommandClass::read:
     case CommandClass::write:
     case CommandClass::pubsub:

@@ -13,7 +13,7 @@ std::uint64_t server_number(std::string_view run_id);
 /// A Lua script of hawser's own. Constant once added.
 struct Script {
   std::string body;
-  std::string digest;  ///< SHA1 in hex, as EVALSHA takes it.
+  std::string digest;      ///< SHA1 in hex, as EVALSHA takes it.
   bool is_loaded = false;  ///< The server has been given it, as far as is known.
 };
 

@@ -30,6 +30,7 @@ class NobodysClient final : public Client {
   std::size_t unsettled() const override { return 0; }
   void pause() override {}
   void resume() override {}
+  void resume_anew() override {}
   bool push(std::string_view) override { return true; }
   bool push(const std::shared_ptr<Block>&, std::string_view) override { return true; }
   std::size_t queued_output() const override { return 0; }

@@ -1,0 +1,306 @@
+#include "proxy/cache/cache_handler.hpp"
+
+#include <random>
+#include <utility>
+
+#include "protocol/reply_writer.hpp"
+#include "proxy/cache/lua_scripts.hpp"
+#include "proxy/cache/wall_clock.hpp"
+#include "proxy/traffic/reply_tap.hpp"
+
+namespace hawser {
+
+namespace {
+
+constexpr std::string_view kHeld = ":0\r\n";
+
+std::string random_hex() {
+  static thread_local std::random_device device;
+  static thread_local std::mt19937_64 random(std::uint64_t{device()} << 32 | device());
+  return to_hex(random());
+}
+
+std::string error_reply(std::string_view text) {
+  return "-" + std::string(text) + "\r\n";
+}
+
+}  // namespace
+
+/// Sees what became of a write, or that a script is known to the server now.
+class CacheHandler::Tap final : public ReplyTap {
+ public:
+  Tap(CacheHandler& handler, const Outgoing& outgoing, std::uint32_t database, SlotHandle slot)
+      : ReplyTap(std::move(slot)),
+        handler_(handler),
+        script_(outgoing.script),
+        is_leased_(outgoing.is_leased),
+        database_(database),
+        written_(outgoing.written) {}
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    if (!reply.bytes.starts_with('-')) script_->is_loaded = true;
+    const bool is_stored = reply.bytes.starts_with('+');
+    if (is_leased_) {
+      (is_stored ? handler_.parts_.stats.leases_used : handler_.parts_.stats.leases_stale).add();
+    }
+    slot().complete(reply);
+    if (is_stored && !written_.empty()) handler_.waiters_.wake(database_, written_);
+  }
+
+ private:
+  CacheHandler& handler_;
+  Script* const script_;
+  const bool is_leased_;
+  const std::uint32_t database_;
+  const std::string written_;
+};
+
+/// Takes the reply to a question for a value or a lease.
+class CacheHandler::LeaseTap final : public ReplySink {
+ public:
+  LeaseTap(Script& script, AskDone done, AskFailed failed)
+      : script_(script), done_(std::move(done)), failed_(std::move(failed)) {}
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    if (!reply.bytes.starts_with('-')) script_.is_loaded = true;
+    done_(reply.bytes);
+  }
+  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    failed_(failure, number);
+  }
+
+ private:
+  Script& script_;
+  const AskDone done_;
+  const AskFailed failed_;
+};
+
+CacheHandler::CacheHandler(Parts parts)
+    : parts_(std::move(parts)),
+      upstream_(parts_.upstream),
+      scripts_{upstream_.scripts().add(lua::kSet), upstream_.scripts().add(lua::kSetLeased),
+               upstream_.scripts().add(lua::kGet), upstream_.scripts().add(lua::kTag),
+               upstream_.scripts().add(lua::kUntag)},
+      waiters_(upstream_, parts_.stats,
+               [this](const LeaseWaiters::Question& question, const LeaseWaiters::Answer& answer) {
+                 ask(question, answer, [answer](Failure, std::int64_t) { answer({}); });
+               }) {}
+
+Taken CacheHandler::handle(Client& client, Request& request) {
+  const CacheCommand command = parse_cache_command(request);
+  if (const auto* error = std::get_if<CacheError>(&command)) {
+    return answer(client, request, error_reply(error->text));
+  }
+  if (upstream_.circuit().allows()) {
+    switch (parts_.support.verdict(client.context().user)) {
+      case CacheSupport::Verdict::good:
+        break;
+      case CacheSupport::Verdict::refused:
+        return answer(client, request,
+                      error_reply("ERR cache commands are not available: " +
+                                  parts_.support.reason(client.context().user)));
+      case CacheSupport::Verdict::unknown:
+        if (parts_.support.hold(client, request)) return Taken::later;
+        client.open_slot(request).fail(Failure::down);
+        return Taken::yes;
+    }
+  }
+  parts_.note_use(client.context());
+  if (const auto* it = std::get_if<CacheSet>(&command)) return set(client, request, *it);
+  if (const auto* it = std::get_if<CacheGet>(&command)) return get(client, request, *it);
+  if (const auto* it = std::get_if<CacheTag>(&command)) return tag(client, request, *it);
+  return invalidate(client, request, std::get<CacheInvalidate>(command));
+}
+
+Taken CacheHandler::answer(Client& client, const Request& request, std::string_view reply) {
+  client.open_slot(request).complete(reply);
+  return Taken::yes;
+}
+
+Taken CacheHandler::set(Client& client, Request& request, const CacheSet& command) {
+  if (parts_.keys.is_reserved(command.key)) {
+    return answer(client, request, error_reply("ERR the key is reserved by cache.prefix"));
+  }
+  Outgoing out;
+  std::vector<std::string> indexes;
+  for (const std::string_view tag : command.tags) indexes.push_back(parts_.keys.index(tag));
+  const std::int64_t now = wall_clock_ms();
+  const std::string life = command.life_ms ? std::to_string(*command.life_ms) : "";
+  const std::string score = std::to_string(now + command.life_ms.value_or(kForEver));
+  const std::string prune =
+      !indexes.empty() && ++writes_ % kPruneEvery == 0 ? std::to_string(now) : "";
+  std::vector<std::string_view> keys = {command.key};
+  std::vector<std::string_view> args = {command.value, life, score, prune};
+  std::string lease;
+  std::string invalidated;
+  std::vector<std::string> noted;
+  out.script = &scripts_.set;
+  if (command.lease) {
+    const MainLane* lane = upstream_.main_lane(client.context());
+    if (lane != nullptr && lane->is_open() && lane->server() != command.lease->server) {
+      if (!client.may_go_to(lane)) return Taken::later;
+      parts_.stats.leases_stale.add();
+      std::string reply;
+      protocol::ReplyWriter(reply, client.context().resp).null();
+      return answer(client, request, reply);
+    }
+    out.script = &scripts_.set_leased;
+    out.server = command.lease->server;
+    out.is_leased = true;
+    lease = parts_.keys.lease(command.key);
+    invalidated = parts_.keys.invalidated();
+    keys.insert(keys.end(), {lease, invalidated});
+    args.insert(args.end(),
+                {command.lease->nonce, command.lease->generation, command.lease->sequence});
+    for (const std::string_view tag : command.tags) noted.push_back("t" + std::string(tag));
+    args.insert(args.end(), noted.begin(), noted.end());
+  }
+  keys.insert(keys.end(), indexes.begin(), indexes.end());
+  out.bytes = ScriptCaller::request(*out.script, keys, args);
+  out.written = command.key;
+  return send(client, request, out);
+}
+
+Taken CacheHandler::tag(Client& client, Request& request, const CacheTag& command) {
+  std::vector<std::string> indexes;
+  for (const std::string_view tag : command.tags) indexes.push_back(parts_.keys.index(tag));
+  std::vector<std::string_view> keys = {command.key};
+  keys.insert(keys.end(), indexes.begin(), indexes.end());
+  const std::string now = std::to_string(wall_clock_ms());
+  Outgoing out;
+  out.script = command.removes ? &scripts_.untag : &scripts_.tag;
+  out.bytes = ScriptCaller::request(*out.script, keys, {now});
+  return send(client, request, out);
+}
+
+CacheHandler::Outgoing CacheHandler::get_request(const LeaseWaiters::Question& question,
+                                                 std::uint64_t server) {
+  const std::string lease = parts_.keys.lease(question.key);
+  const std::string invalidated = parts_.keys.invalidated();
+  const std::string stale = question.stale_ms > 0 ? std::to_string(question.stale_ms) : "";
+  const std::string life = question.lease_ms > 0 ? std::to_string(question.lease_ms) : "";
+  Outgoing out;
+  out.script = &scripts_.get;
+  out.server = question.lease_ms > 0 ? server : 0;
+  out.bytes = ScriptCaller::request(*out.script, {question.key, lease, invalidated},
+                                    {stale, life, random_hex(), random_hex(), to_hex(server)});
+  return out;
+}
+
+Taken CacheHandler::get(Client& client, Request& request, const CacheGet& command) {
+  const LeaseWaiters::Question question{client.context(), std::string(command.key),
+                                        command.lease_ms.value_or(0), command.stale_ms.value_or(0)};
+  if (!command.lease_ms) return send(client, request, get_request(question, 0));
+  MainLane* lane = upstream_.main_lane(client.context());
+  if (!client.may_go_to(lane)) return Taken::later;
+  const auto& settings = upstream_.settings();
+  client.set_route(lane);
+  const TimePoint end =
+      request.arrived + settings.timeout.total + settings.cache.wait + settings.timeout.command;
+  auto held =
+      std::make_shared<HeldAnswer>(client, request, upstream_.loop(), end, end - request.arrived);
+  if (waiters_.contains(question)) {
+    waiters_.add(question, std::move(held), upstream_.loop().now() + settings.cache.wait);
+    return Taken::yes;
+  }
+  ask(
+      question,
+      [this, question, held](std::string_view reply) {
+        if (reply != kHeld) {
+          held->complete(reply);
+          return;
+        }
+        parts_.stats.leases_waited.add();
+        waiters_.add(question, held, upstream_.loop().now() + upstream_.settings().cache.wait);
+      },
+      [held](Failure failure, std::int64_t number) { held->fail(failure, number); });
+  return Taken::yes;
+}
+
+/// A token names the server that gives it: it is asked for where it is known which that is.
+void CacheHandler::ask(const LeaseWaiters::Question& question, AskDone done, AskFailed failed) {
+  MainLane* lane = upstream_.main_lane(question.context);
+  if (lane != nullptr && !lane->is_open() && upstream_.circuit().allows()) {
+    lane->when_open(upstream_.loop().now() + upstream_.settings().timeout.total,
+                    [this, question, done = std::move(done),
+                     failed = std::move(failed)](const MainLane::OpenResult& result) {
+                      if (result.open) {
+                        ask(question, done, failed);
+                      } else if (!result.error.empty()) {
+                        done(result.error);
+                      } else {
+                        failed(Failure::down, 0);
+                      }
+                    });
+    return;
+  }
+  const std::uint64_t server = lane != nullptr ? lane->server() : 0;
+  if (server == 0 && lane != nullptr && lane->is_open()) {
+    done("-ERR leases are not available: the user may not run INFO\r\n");
+    return;
+  }
+  const Outgoing out = get_request(question, server);
+  static const protocol::Command* const row = protocol::find_command("cache.get");
+  Request own{.raw = out.bytes, .args = {}, .command = row, .following = {}};
+  own.arrived = upstream_.loop().now();
+  own.server = server;
+  upstream_.forward(lane, own,
+                    SlotHandle(*new LeaseTap(*out.script, std::move(done), std::move(failed)), 0));
+}
+
+Taken CacheHandler::invalidate(Client& client, const Request& request,
+                               const CacheInvalidate& command) {
+  MainLane* lane = upstream_.main_lane(client.context());
+  if (!client.may_go_to(lane)) return Taken::later;
+  client.set_route(lane);
+  const Duration given = upstream_.settings().cache.timeout;
+  auto held = std::make_shared<HeldAnswer>(client, request, upstream_.loop(),
+                                           upstream_.loop().now() + given, given);
+  const auto tell = [held](std::int64_t keys) {
+    held->complete(":" + std::to_string(keys) + "\r\n");
+  };
+  Invalidations::Calls calls;
+  if (command.is_async) calls.begun = tell;
+  calls.done = [held, tell](const InvalidationResult& result) {
+    switch (result.kind) {
+      case InvalidationResult::Kind::done:
+        tell(result.keys);
+        break;
+      case InvalidationResult::Kind::error:
+        held->complete(result.error);
+        break;
+      case InvalidationResult::Kind::not_sent:
+        held->fail(result.failure, result.number);
+        break;
+    }
+  };
+  parts_.invalidations.perform(
+      {client.context(),
+       {BusMessage::Type::tags, {command.tags.begin(), command.tags.end()}, "CACHE.INVALIDATE"},
+       {}},
+      std::move(calls));
+  return Taken::yes;
+}
+
+Taken CacheHandler::send(Client& client, Request& request, const Outgoing& outgoing) {
+  MainLane* lane = upstream_.main_lane(client.context());
+  if (!client.may_go_to(lane)) return Taken::later;
+  Request own = request;
+  own.raw = outgoing.bytes;
+  own.canonical = true;
+  own.block = nullptr;
+  own.server = outgoing.server;
+  const bool is_seen = !outgoing.script->is_loaded || outgoing.is_leased || !waiters_.empty();
+  if (!is_seen && own.raw.size() > upstream_.settings().lanes.large_request) {
+    return parts_.forward.handle(client, own);
+  }
+  client.set_route(lane);
+  SlotHandle slot = client.open_slot(request);
+  if (is_seen) {
+    slot = SlotHandle(*new Tap(*this, outgoing, client.context().database, std::move(slot)), 0);
+  }
+  upstream_.forward(lane, own, std::move(slot));
+  return Taken::yes;
+}
+
+}  // namespace hawser

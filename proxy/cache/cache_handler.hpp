@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "proxy/cache/cache_command.hpp"
+#include "proxy/cache/cache_support.hpp"
+#include "proxy/cache/invalidations.hpp"
+#include "proxy/cache/lease_waiters.hpp"
+#include "proxy/traffic/handler.hpp"
+
+namespace hawser {
+
+/// CACHE.SET, GET, TAG, UNTAG and INVALIDATE. The first four are one script each, sent in the
+/// client's order as any request. Owned by the Cache.
+class CacheHandler final : public Handler {
+ public:
+  struct Parts {
+    Upstream& upstream;
+    const CacheKeys& keys;
+    CacheSupport& support;
+    Invalidations& invalidations;
+    CacheStats& stats;
+    Handler& forward;  ///< Has large requests.
+    std::function<void(const Context&)> note_use;
+  };
+  explicit CacheHandler(Parts parts);
+
+  Taken handle(Client& client, Request& request) override;
+  LeaseWaiters& waiters() { return waiters_; }
+
+ private:
+  class Tap;
+  class LeaseTap;
+  using AskDone = LeaseWaiters::Answer;
+  using AskFailed = std::function<void(Failure failure, std::int64_t number)>;
+  struct Scripts {
+    Script& set;
+    Script& set_leased;
+    Script& get;
+    Script& tag;
+    Script& untag;
+  };
+  /// What is sent for a request, and what is done with its reply.
+  struct Outgoing {
+    std::string bytes;
+    Script* script = nullptr;
+    std::uint64_t server = 0;  ///< Only for this run of the server.
+    std::string_view written;  ///< The key that is written; empty: none.
+    bool is_leased = false;
+  };
+
+  Taken set(Client& client, Request& request, const CacheSet& command);
+  Taken get(Client& client, Request& request, const CacheGet& command);
+  Taken tag(Client& client, Request& request, const CacheTag& command);
+  Taken invalidate(Client& client, const Request& request, const CacheInvalidate& command);
+
+  Taken send(Client& client, Request& request, const Outgoing& outgoing);
+  static Taken answer(Client& client, const Request& request, std::string_view reply);
+  Outgoing get_request(const LeaseWaiters::Question& question, std::uint64_t server);
+  void ask(const LeaseWaiters::Question& question, AskDone done, AskFailed failed);
+
+  Parts parts_;
+  Upstream& upstream_;
+  Scripts scripts_;
+  LeaseWaiters waiters_;
+  std::uint32_t writes_ = 0;
+};
+
+}  // namespace hawser

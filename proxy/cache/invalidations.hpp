@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "proxy/cache/bus_publisher.hpp"
+#include "proxy/cache/invalidation_journal.hpp"
+#include "proxy/cache/invalidator.hpp"
+#include "proxy/traffic/circuit_events.hpp"
+
+namespace hawser {
+
+/// Invalidations from the word to their publication: performed now, or journaled while Redis is
+/// away if the operator wants that, then told to all instances. Owned by the Cache.
+class Invalidations final : private CircuitListener, private Restorer {
+ public:
+  Invalidations(Upstream& upstream, Invalidator& invalidator, BusPublisher& bus, CacheStats& stats);
+
+  struct Order {
+    Context context;
+    BusMessage message;
+    /// What is published when it is done; empty: composed from the message.
+    std::string json;
+  };
+  struct Calls {
+    /// It is sure to be done, or has been journaled; with the number of keys or targets.
+    std::function<void(std::int64_t)> begun;
+    /// The keys are gone: their number; or an error.
+    std::function<void(const InvalidationResult&)> done;
+    /// The reply to PUBLISH. Not called if `done` was given an error.
+    std::function<void(std::string_view)> published;
+  };
+  void perform(Order order, Calls calls);
+  /// Finishes what another instance has left half done, and publishes it; then calls `done`.
+  void finish(const Context& context, std::string tag, std::function<void()> done);
+
+ private:
+  void on_circuit(const CircuitState& state) override;
+  void restore() override;
+  bool is_restored() const override { return journal_.empty(); }
+  bool is_essential() const override { return true; }
+
+  bool queue(const Order& order, const Calls& calls);
+  void run(Order order, Passage passage, Calls calls);
+  void replay();
+  void on_replayed(const InvalidationResult& result);
+  void publish(const Order& order, std::function<void(std::string_view)> done);
+
+  Upstream& upstream_;
+  Invalidator& invalidator_;
+  BusPublisher& bus_;
+  CacheStats& stats_;
+  InvalidationJournal<Order> journal_;
+  bool is_restoring_ = false;
+  bool is_replaying_ = false;
+  Timer again_;
+  RateLimit log_limit_;
+};
+
+}  // namespace hawser

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <string>
+
+/// What hawser has Redis do in one step, in Lua. Each is atomic and short: at most one batch of
+/// keys. Keys and their meaning: cache_keys.hpp. Needs Redis 5.0 or newer.
+namespace hawser::lua {
+
+/// Stores a value and its memberships, or nothing.
+/// KEYS key, index ...; ARGV value, px or "", score, prune
+/// `prune`: "", or the time in ms up to which dead members are looked for. -> as SET
+extern const std::string kSet;
+
+/// The same under a lease: nil and nothing stored if the lease, or what it stands for, is gone.
+/// KEYS key, lease, invalidated, index ...;
+/// ARGV value, px or "", score, prune, nonce, generation, sequence, "t"+tag ...
+extern const std::string kSetLeased;
+
+/// A plain write of a client, and the memberships of what it writes. An index that Redis refuses
+/// leaves the write alone.
+/// KEYS as told by the command; ARGV quiet, prune, n, the command's n words, then (index, score,
+/// key) for each membership. -> the command's reply; if an index was refused and `quiet` is "":
+/// [reply, error]
+extern const std::string kWrite;
+
+/// KEYS key, lease, invalidated; ARGV stale ms or "", lease ms or "", nonce, new generation, server
+/// -> [value, state, token], or 0: a miss of which somebody else has the lease.
+extern const std::string kGet;
+
+/// KEYS key, index ... -> number of memberships added; 0 if the key does not exist.
+/// ARGV now in ms
+extern const std::string kTag;
+
+/// KEYS key, index ... -> number of memberships removed.
+extern const std::string kUntag;
+
+/// Begins an invalidation: notes it against leases, deletes what is small at once, and sets the
+/// rest apart.
+/// KEYS invalidated, drains, draining, then index and drain for each tag;
+/// ARGV most keys to delete, horizon in us, new generation, tag ...
+/// -> [sequence, keys deleted, keys set apart, number of a tag (from 1) that is left ...]
+extern const std::string kInvalidate;
+
+/// Deletes one batch of what was set apart under a tag.
+/// KEYS drains, draining, index, drain, invalidated; ARGV tag, batch, rename
+/// `rename` "1": if nothing is set apart any more, the index is. -> [sequence of what was set apart
+/// (0: nothing was), keys deleted, members left]
+extern const std::string kDrain;
+
+/// Notes an invalidation of everything against leases.
+/// KEYS invalidated; ARGV horizon in us, new generation -> sequence
+extern const std::string kVoidLeases;
+
+/// Deletes keys, and the leases on them. KEYS key, lease, key, lease ... -> number of keys deleted
+extern const std::string kDelete;
+
+/// Tags whose invalidation was left half done. KEYS draining; ARGV quiet time in ms, most
+extern const std::string kUnfinished;
+
+/// Removes from an index what does not exist any more.
+/// KEYS index; ARGV cursor, count -> [next cursor, members removed]
+extern const std::string kSweep;
+
+/// Tries everything the others need, on a key of its own. KEYS one key -> "OK", or an error
+extern const std::string kProbe;
+
+}  // namespace hawser::lua

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "proxy/cache/cache_stats.hpp"
+#include "proxy/cache/cache_support.hpp"
+#include "proxy/cache/rule_writer.hpp"
+#include "proxy/traffic/handler.hpp"
+#include "proxy/traffic/write_rules.hpp"
+#include "proxy/upstream/upstream.hpp"
+
+namespace hawser {
+
+/// In front of the handler of plain writes: those of keys that have tags by a rule are sent with
+/// their tags, in one step. Replies and times to live stay as they are. Owned by the Cache; routed
+/// only if there are rules.
+class RuleHandler final : public Handler, public WriteRules {
+ public:
+  RuleHandler(Upstream& upstream, const CacheKeys& keys, CacheSupport& support, CacheStats& stats,
+              Handler& next);
+
+  Taken handle(Client& client, Request& request) override;
+  bool rewrite_queued(const Client& client, const Request& request, std::string& out) override;
+
+ private:
+  class Tap;
+
+  Taken send(Client& client, Request& request);
+  RuleWriter::How how(bool is_whole, bool is_quiet);
+
+  Upstream& upstream_;
+  CacheSupport& support_;
+  CacheStats& stats_;
+  Handler& next_;
+  Script& script_;
+  const RuleWriter writer_;
+  std::uint32_t writes_ = 0;
+  std::string scratch_;
+};
+
+}  // namespace hawser

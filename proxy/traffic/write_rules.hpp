@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+namespace hawser {
+
+class Client;
+struct Request;
+
+/// What the operator has done with writes on their way to Redis.
+class WriteRules {
+ public:
+  /// Inside a transaction: appends to `out` what is to be sent in the place of `request`, one
+  /// request with the same reply. False, and nothing appended: the request itself.
+  virtual bool rewrite_queued(const Client& client, const Request& request, std::string& out) = 0;
+
+ protected:
+  ~WriteRules() = default;
+};
+
+}  // namespace hawser
