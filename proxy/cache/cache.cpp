@@ -26,8 +26,10 @@ Cache::Cache(Upstream& upstream, Handler& forward, Handler& ordinary)
   if (!settings.rules.empty()) {
     rules_ = std::make_unique<RuleHandler>(upstream, keys_, support_, stats_, ordinary);
   }
-  support_.on_available(
-      [this] { keeper_.look_at({.user = kUpstreamUser, .database = upstream_.home_database()}); });
+  support_.on_available([this] {
+    keeper_.look_at(Passage::control,
+                    {.user = kUpstreamUser, .database = upstream_.home_database()});
+  });
 }
 
 Handler* Cache::bus(Handler& publish) {

@@ -51,12 +51,12 @@ void IndexKeeper::note_use(const Context& context) {
 void IndexKeeper::look() {
   look_timer_.set(upstream_.loop().now() + kLook);
   if (!upstream_.circuit().allows()) return;
-  for (const Place& place : places_) look_at(context_of(place));
+  for (const Place& place : places_) look_at(Passage::lane, context_of(place));
 }
 
-void IndexKeeper::look_at(const Context& context) {
+void IndexKeeper::look_at(Passage passage, const Context& context) {
   const Place place(context.user, context.database);
-  caller_.call(Passage::lane, context_of(place), unfinished_, {keys_.draining()},
+  caller_.call(passage, context_of(place), unfinished_, {keys_.draining()},
                {std::to_string(kQuietMs), std::to_string(kMostAtOnce)},
                [this, context, place](const ScriptAnswer& answer) {
                  if (answer.kind != ScriptAnswer::Kind::reply || answer.items.empty()) return;

@@ -23,7 +23,7 @@ class IndexKeeper {
   /// The cache was used there.
   void note_use(const Context& context);
   /// Finishes what was left half done there.
-  void look_at(const Context& context);
+  void look_at(Passage passage, const Context& context);
 
  private:
   using Place = std::pair<UserId, std::uint32_t>;
