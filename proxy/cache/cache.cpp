@@ -14,6 +14,7 @@ Cache::Cache(Upstream& upstream, Handler& forward, Handler& ordinary)
                  .keys = keys_,
                  .support = support_,
                  .invalidations = invalidations_,
+                 .caller = caller_,
                  .stats = stats_,
                  .forward = forward,
                  .note_use = [this](const Context& context) { note_use(context); }}),

@@ -5,6 +5,7 @@
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/cache/lua_scripts.hpp"
+#include "proxy/cache/tagged_set.hpp"
 #include "proxy/cache/wall_clock.hpp"
 #include "proxy/traffic/reply_tap.hpp"
 
@@ -121,43 +122,83 @@ Taken CacheHandler::set(Client& client, Request& request, const CacheSet& comman
   if (parts_.keys.is_reserved(command.key)) {
     return answer(client, request, error_reply("ERR the key is reserved by cache.prefix"));
   }
-  Outgoing out;
-  std::vector<std::string> indexes;
-  for (const std::string_view tag : command.tags) indexes.push_back(parts_.keys.index(tag));
+  Write write{.command = command, .indexes = {}};
+  for (const std::string_view tag : command.tags) write.indexes.push_back(parts_.keys.index(tag));
   const std::int64_t now = wall_clock_ms();
-  const std::string life = command.life_ms ? std::to_string(*command.life_ms) : "";
-  const std::string score = std::to_string(now + command.life_ms.value_or(kForEver));
-  const std::string prune =
-      !indexes.empty() && ++writes_ % kPruneEvery == 0 ? std::to_string(now) : "";
+  if (command.life_ms) write.life = std::to_string(*command.life_ms);
+  write.score = std::to_string(score_of(now + command.life_ms.value_or(kForEver)));
+  const bool is_tagged = !write.indexes.empty();
+  if (is_tagged && ++writes_ % kPruneEvery == 0) write.prune = std::to_string(now);
+  if (command.lease) return set_leased(client, request, write);
+  // A large value may take a way of its own, and where something is to be looked for as well only a
+  // script will do.
+  const bool is_large = request.raw.size() > upstream_.settings().lanes.large_request;
+  if (is_tagged && write.prune.empty() && !is_large) return set_tagged(client, request, write);
   std::vector<std::string_view> keys = {command.key};
-  std::vector<std::string_view> args = {command.value, life, score, prune};
-  std::string lease;
-  std::string invalidated;
-  std::vector<std::string> noted;
+  keys.insert(keys.end(), write.indexes.begin(), write.indexes.end());
+  Outgoing out;
   out.script = &scripts_.set;
-  if (command.lease) {
-    const MainLane* lane = upstream_.main_lane(client.context());
-    if (lane != nullptr && lane->is_open() && lane->server() != command.lease->server) {
-      if (!client.may_go_to(lane)) return Taken::later;
-      parts_.stats.leases_stale.add();
-      std::string reply;
-      protocol::ReplyWriter(reply, client.context().resp).null();
-      return answer(client, request, reply);
-    }
-    out.script = &scripts_.set_leased;
-    out.server = command.lease->server;
-    out.is_leased = true;
-    lease = parts_.keys.lease(command.key);
-    invalidated = parts_.keys.invalidated();
-    keys.insert(keys.end(), {lease, invalidated});
-    args.insert(args.end(),
-                {command.lease->nonce, command.lease->generation, command.lease->sequence});
-    for (const std::string_view tag : command.tags) noted.push_back("t" + std::string(tag));
-    args.insert(args.end(), noted.begin(), noted.end());
-  }
-  keys.insert(keys.end(), indexes.begin(), indexes.end());
-  out.bytes = ScriptCaller::request(*out.script, keys, args);
+  out.bytes = ScriptCaller::request(*out.script, keys,
+                                    {command.value, write.life, write.score, write.prune});
   out.written = command.key;
+  return send(client, request, out);
+}
+
+Taken CacheHandler::set_tagged(Client& client, Request& request, const Write& write) {
+  MainLane* lane = upstream_.main_lane(client.context());
+  if (!client.may_go_to(lane)) return Taken::later;
+  client.set_route(lane);
+  const TaggedSet block{write.command.key, write.command.value, write.life, write.score,
+                        write.indexes};
+  const Context context = client.context();
+  auto* sink = new TaggedSetSink(
+      write.indexes.size(), client.open_slot(request),
+      [this, context, key = std::string(write.command.key)](TaggedSetSink::End end) {
+        if (end == TaggedSetSink::End::unindexed) {
+          parts_.caller.command(Passage::lane, context, {"UNLINK", key}, [](const auto&) {});
+        } else if (end == TaggedSetSink::End::stored && !waiters_.empty()) {
+          waiters_.wake(context.database, key);
+        }
+      });
+  std::vector<SlotHandle> slots;
+  for (std::uint32_t place = 0; place < block.requests(); ++place) {
+    slots.emplace_back(*sink, place);
+  }
+  upstream_.forward_block(lane, block.bytes(), std::move(slots), request);
+  return Taken::yes;
+}
+
+Taken CacheHandler::set_leased(Client& client, Request& request, const Write& write) {
+  const CacheSet& command = write.command;
+  const MainLane* lane = upstream_.main_lane(client.context());
+  if (lane != nullptr && lane->is_open() && lane->server() != command.lease->server) {
+    if (!client.may_go_to(lane)) return Taken::later;
+    parts_.stats.leases_stale.add();
+    std::string reply;
+    protocol::ReplyWriter(reply, client.context().resp).null();
+    return answer(client, request, reply);
+  }
+  const std::string lease = parts_.keys.lease(command.key);
+  const std::string invalidated = parts_.keys.invalidated();
+  const std::string last = parts_.keys.last();
+  std::vector<std::string_view> keys = {command.key, lease, invalidated, last};
+  keys.insert(keys.end(), write.indexes.begin(), write.indexes.end());
+  std::vector<std::string_view> args = {command.value,
+                                        write.life,
+                                        write.score,
+                                        write.prune,
+                                        command.lease->nonce,
+                                        command.lease->generation,
+                                        command.lease->sequence};
+  std::vector<std::string> noted;
+  for (const std::string_view tag : command.tags) noted.push_back("t" + std::string(tag));
+  args.insert(args.end(), noted.begin(), noted.end());
+  Outgoing out;
+  out.script = &scripts_.set_leased;
+  out.server = command.lease->server;
+  out.is_leased = true;
+  out.written = command.key;
+  out.bytes = ScriptCaller::request(*out.script, keys, args);
   return send(client, request, out);
 }
 
@@ -177,12 +218,13 @@ CacheHandler::Outgoing CacheHandler::get_request(const LeaseWaiters::Question& q
                                                  std::uint64_t server) {
   const std::string lease = parts_.keys.lease(question.key);
   const std::string invalidated = parts_.keys.invalidated();
+  const std::string last = parts_.keys.last();
   const std::string stale = question.stale_ms > 0 ? std::to_string(question.stale_ms) : "";
   const std::string life = question.lease_ms > 0 ? std::to_string(question.lease_ms) : "";
   Outgoing out;
   out.script = &scripts_.get;
   out.server = question.lease_ms > 0 ? server : 0;
-  out.bytes = ScriptCaller::request(*out.script, {question.key, lease, invalidated},
+  out.bytes = ScriptCaller::request(*out.script, {question.key, lease, invalidated, last},
                                     {stale, life, random_hex(), random_hex(), to_hex(server)});
   return out;
 }

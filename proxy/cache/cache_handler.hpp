@@ -21,6 +21,7 @@ class CacheHandler final : public Handler {
     const CacheKeys& keys;
     CacheSupport& support;
     Invalidations& invalidations;
+    ScriptCaller& caller;
     CacheStats& stats;
     Handler& forward;  ///< Has large requests.
     std::function<void(const Context&)> note_use;
@@ -51,7 +52,18 @@ class CacheHandler final : public Handler {
     bool is_leased = false;
   };
 
+  /// What CACHE.SET is to note besides the value.
+  struct Write {
+    const CacheSet& command;
+    std::vector<std::string> indexes;
+    std::string life{};   ///< In ms; empty: for ever.
+    std::string score{};  ///< In the indexes.
+    std::string prune{};  ///< The time up to which dead members are looked for; empty: not now.
+  };
+
   Taken set(Client& client, Request& request, const CacheSet& command);
+  Taken set_tagged(Client& client, Request& request, const Write& write);
+  Taken set_leased(Client& client, Request& request, const Write& write);
   Taken get(Client& client, Request& request, const CacheGet& command);
   Taken tag(Client& client, Request& request, const CacheTag& command);
   Taken invalidate(Client& client, const Request& request, const CacheInvalidate& command);

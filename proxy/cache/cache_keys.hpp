@@ -26,6 +26,8 @@ class CacheKeys {
   /// ZSET: "t" + tag, and "*" for everything, by the sequence of the last invalidation; "g" + the
   /// generation with score 0.
   std::string invalidated() const { return prefix_ + "invalidated"; }
+  /// STRING: generation, "-" and sequence of the newest invalidation of anything.
+  std::string last() const { return prefix_ + "last"; }
   /// STRING with a time to live: the nonce of who computes the key's value.
   std::string lease(std::string_view key) const { return prefix_ + "lease:" + std::string(key); }
   /// STRING with a time to live: who looks through the indexes.

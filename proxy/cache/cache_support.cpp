@@ -87,10 +87,13 @@ void CacheSupport::ask(UserId user) {
     return;
   }
   state.is_asking = true;
-  upstream_.control().ask(
-      {.user = user, .commands = {{"INFO", "memory"}, {"EVAL", lua::kProbe, "1", keys_.probe()}}},
-      upstream_.loop().now() + upstream_.settings().timeout.command,
-      [this, user](const ControlAnswer& answer) { on_answer(user, answer); });
+  upstream_.control().ask({.user = user,
+                           .commands = {{"INFO", "memory"},
+                                        {"MULTI"},
+                                        {"EXEC"},
+                                        {"EVAL", lua::kProbe, "1", keys_.probe()}}},
+                          upstream_.loop().now() + upstream_.settings().timeout.command,
+                          [this, user](const ControlAnswer& answer) { on_answer(user, answer); });
 }
 
 void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
@@ -112,7 +115,11 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
     stats_.evictable.set(eviction_.empty() ? 0 : 1);
     warn_of_eviction();
   }
-  if (answer.kind == ControlAnswer::Kind::reply || is_passing(answer.text)) {
+  const ControlReply& multi = answer.replies[1];
+  const ControlReply& exec = answer.replies[2];
+  if (multi.is_error || exec.is_error) {
+    settle(user, Verdict::refused, multi.is_error ? multi.text : exec.text);
+  } else if (answer.kind == ControlAnswer::Kind::reply || is_passing(answer.text)) {
     settle(user, Verdict::good, {});
   } else {
     settle(user, Verdict::refused, answer.text);

@@ -180,7 +180,8 @@ class Invalidator::TagsJob final : public Job {
 
   void note() {
     const std::size_t count = std::min(kTagsAtOnce, order_.targets.size() - noted_);
-    Words keys = {all_.keys_.invalidated(), all_.keys_.drains(), all_.keys_.draining()};
+    Words keys = {all_.keys_.invalidated(), all_.keys_.drains(), all_.keys_.draining(),
+                  all_.keys_.last()};
     // Many that begin at once share what may be deleted at once.
     Words args = {std::to_string(all_.batch() / (1 + *all_.beginning_)),
                   std::to_string((kLongestLeaseMs + 60'000) * 1000), all_.new_generation()};
@@ -264,7 +265,7 @@ class Invalidator::PatternJob final : public Job {
 
   void step() override {
     if (!is_noted_) {
-      call(all_.scripts_.void_leases, {all_.keys_.invalidated()},
+      call(all_.scripts_.void_leases, {all_.keys_.invalidated(), all_.keys_.last()},
            {std::to_string((kLongestLeaseMs + 60'000) * 1000), all_.new_generation()},
            [this](const ScriptAnswer&) {
              is_noted_ = true;

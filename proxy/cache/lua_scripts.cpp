@@ -24,21 +24,24 @@ local function prune(index, now, keep)
 end
 )lua";
 
-/// Defines next_sequence(invalidated, horizon, generation): one above all before it, and not below
-/// Redis' clock in us, so that what is older than any lease can be forgotten.
+/// Defines next_sequence(invalidated, last, horizon, generation): one above all before it, and not
+/// below Redis' clock in us, so that what is older than any lease can be forgotten.
 constexpr std::string_view kSequence = R"lua(
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local function next_sequence(invalidated, horizon, generation)
+local function next_sequence(invalidated, last, horizon, generation)
   local sequence = now
-  local last = redis.call('ZREVRANGE', invalidated, 0, 0, 'WITHSCORES')
-  if last[2] and tonumber(last[2]) >= sequence then sequence = tonumber(last[2]) + 1 end
+  local newest = redis.call('ZREVRANGE', invalidated, 0, 0, 'WITHSCORES')
+  if newest[2] and tonumber(newest[2]) >= sequence then sequence = tonumber(newest[2]) + 1 end
   redis.call('ZREMRANGEBYSCORE', invalidated, '(0', string.format('%.0f', now - horizon))
   local first = redis.call('ZRANGE', invalidated, 0, 0)[1]
   if not first or string.sub(first, 1, 1) ~= 'g' then
-    redis.call('ZADD', invalidated, 0, 'g' .. generation)
+    first = 'g' .. generation
+    redis.call('ZADD', invalidated, 0, first)
   end
-  return string.format('%.0f', sequence)
+  sequence = string.format('%.0f', sequence)
+  redis.call('SET', last, string.sub(first, 2) .. '-' .. sequence)
+  return sequence
 end
 )lua";
 
@@ -64,23 +67,25 @@ return redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 )lua";
 
 const std::string kSetLeased = kPrune + R"lua(
-if redis.call('GET', KEYS[2]) ~= ARGV[5] then return false end
-local last = redis.pcall('ZMSCORE', KEYS[3], 'g' .. ARGV[6], '*', unpack(ARGV, 8))
-if last.err then
-  last = {redis.call('ZSCORE', KEYS[3], 'g' .. ARGV[6]), redis.call('ZSCORE', KEYS[3], '*')}
-  for i = 8, #ARGV do last[#last + 1] = redis.call('ZSCORE', KEYS[3], ARGV[i]) end
+local known = redis.call('MGET', KEYS[2], KEYS[4])
+if known[1] ~= ARGV[5] then return false end
+if known[2] ~= ARGV[6] .. '-' .. ARGV[7] then
+  -- Something was invalidated meanwhile: was it one of these?
+  if not redis.call('ZSCORE', KEYS[3], 'g' .. ARGV[6]) then return false end
+  local sequence = tonumber(ARGV[7])
+  local everything = redis.call('ZSCORE', KEYS[3], '*')
+  if everything and tonumber(everything) > sequence then return false end
+  for i = 8, #ARGV do
+    local newest = redis.call('ZSCORE', KEYS[3], ARGV[i])
+    if newest and tonumber(newest) > sequence then return false end
+  end
 end
-if not last[1] then return false end
-local sequence = tonumber(ARGV[7])
-for i = 2, #ARGV - 5 do
-  if last[i] and tonumber(last[i]) > sequence then return false end
-end
-for i = 4, #KEYS do
+for i = 5, #KEYS do
   local added = redis.pcall('ZADD', KEYS[i], ARGV[3], KEYS[1])
   if type(added) == 'table' then return added end
 end
 if ARGV[4] ~= '' then
-  for i = 4, #KEYS do prune(KEYS[i], ARGV[4], KEYS[1]) end
+  for i = 5, #KEYS do prune(KEYS[i], ARGV[4], KEYS[1]) end
 end
 local stored
 if ARGV[2] == '' then
@@ -124,13 +129,18 @@ if not granted then
   return 0
 end
 if granted.err then return granted end
-local first = redis.call('ZRANGE', KEYS[3], 0, 0)[1]
-if not first or string.sub(first, 1, 1) ~= 'g' then
-  first = 'g' .. ARGV[4]
-  redis.call('ZADD', KEYS[3], 0, first)
+local last = redis.call('GET', KEYS[4])
+if not last then
+  local first = redis.call('ZRANGE', KEYS[3], 0, 0)[1]
+  if not first or string.sub(first, 1, 1) ~= 'g' then
+    first = 'g' .. ARGV[4]
+    redis.call('ZADD', KEYS[3], 0, first)
+  end
+  local newest = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  last = string.sub(first, 2) .. '-' .. newest[2]
+  redis.call('SET', KEYS[4], last)
 end
-local last = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')
-return {value, state, ARGV[5] .. '-' .. string.sub(first, 2) .. '-' .. last[2] .. '-' .. ARGV[3]}
+return {value, state, ARGV[5] .. '-' .. last .. '-' .. ARGV[3]}
 )lua";
 
 const std::string kTag = R"lua(
@@ -159,14 +169,14 @@ return changed
 )lua";
 
 const std::string kInvalidate = kSequence + R"lua(
-local sequence = next_sequence(KEYS[1], ARGV[2], ARGV[3])
+local sequence = next_sequence(KEYS[1], KEYS[4], ARGV[2], ARGV[3])
 local most = tonumber(ARGV[1])
 local deleted = 0
 local apart = 0
 local left = {}
 for i = 4, #ARGV do
-  local index = KEYS[2 * i - 4]
-  local drain = KEYS[2 * i - 3]
+  local index = KEYS[2 * i - 3]
+  local drain = KEYS[2 * i - 2]
   redis.call('ZADD', KEYS[1], sequence, 't' .. ARGV[i])
   local members = redis.call('ZCARD', index)
   if redis.call('EXISTS', drain) == 1 then
@@ -218,7 +228,7 @@ return {sequence, count, left}
 )lua";
 
 const std::string kVoidLeases = kSequence + R"lua(
-local sequence = next_sequence(KEYS[1], ARGV[1], ARGV[2])
+local sequence = next_sequence(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[1], sequence, '*')
 return sequence
 )lua";

@@ -12,7 +12,7 @@ namespace hawser::lua {
 extern const std::string kSet;
 
 /// The same under a lease: nil and nothing stored if the lease, or what it stands for, is gone.
-/// KEYS key, lease, invalidated, index ...;
+/// KEYS key, lease, invalidated, last, index ...;
 /// ARGV value, px or "", score, prune, nonce, generation, sequence, "t"+tag ...
 extern const std::string kSetLeased;
 
@@ -23,7 +23,8 @@ extern const std::string kSetLeased;
 /// [reply, error]
 extern const std::string kWrite;
 
-/// KEYS key, lease, invalidated; ARGV stale ms or "", lease ms or "", nonce, new generation, server
+/// KEYS key, lease, invalidated, last; ARGV stale ms or "", lease ms or "", nonce, new generation,
+/// server
 /// -> [value, state, token], or 0: a miss of which somebody else has the lease.
 extern const std::string kGet;
 
@@ -36,7 +37,7 @@ extern const std::string kUntag;
 
 /// Begins an invalidation: notes it against leases, deletes what is small at once, and sets the
 /// rest apart.
-/// KEYS invalidated, drains, draining, then index and drain for each tag;
+/// KEYS invalidated, drains, draining, last, then index and drain for each tag;
 /// ARGV most keys to delete, horizon in us, new generation, tag ...
 /// -> [sequence, keys deleted, keys set apart, number of a tag (from 1) that is left ...]
 extern const std::string kInvalidate;
@@ -48,7 +49,7 @@ extern const std::string kInvalidate;
 extern const std::string kDrain;
 
 /// Notes an invalidation of everything against leases.
-/// KEYS invalidated; ARGV horizon in us, new generation -> sequence
+/// KEYS invalidated, last; ARGV horizon in us, new generation -> sequence
 extern const std::string kVoidLeases;
 
 /// Deletes keys, and the leases on them. KEYS key, lease, key, lease ... -> number of keys deleted

@@ -1,6 +1,7 @@
 #include "proxy/cache/rule_writer.hpp"
 
 #include "protocol/request_parser.hpp"
+#include "proxy/cache/wall_clock.hpp"
 #include "proxy/traffic/words.hpp"
 
 namespace hawser {
@@ -56,7 +57,7 @@ bool RuleWriter::append(const Request& request, const How& how, std::string& out
   }
   if (memberships.empty() || memberships.size() > kMostWords) return false;
 
-  const std::string score = std::to_string(expiry_of(request, how.now_ms));
+  const std::string score = std::to_string(score_of(expiry_of(request, how.now_ms)));
   const std::string now = how.prunes ? std::to_string(how.now_ms) : "";
   const std::string count = std::to_string(request.argc());
   const std::string key_count = std::to_string(written.size());

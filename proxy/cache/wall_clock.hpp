@@ -12,6 +12,13 @@ inline std::int64_t wall_clock_ms() {
       .count();
 }
 
+/// When something expires, as it stands in an index: a little later, so that writing it again soon
+/// does not move it there.
+inline std::int64_t score_of(std::int64_t expiry_ms) {
+  constexpr std::int64_t kGrid = 10'000;
+  return (expiry_ms / kGrid + 1) * kGrid;
+}
+
 /// Every so many writes of tagged keys one looks for 32 dead members: twice as many as are added.
 inline constexpr std::uint32_t kPruneEvery = 16;
 
