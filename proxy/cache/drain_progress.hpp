@@ -30,7 +30,7 @@ class DrainProgress {
   }
 
  private:
-  const std::int64_t begin_;
+  std::int64_t begin_;
   std::int64_t covering_ = 0;  ///< The sequence of the set that holds the last of what is wanted.
 };
 
