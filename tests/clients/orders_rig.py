@@ -1,0 +1,240 @@
+"""The order service as it is deployed: two instances behind two hawsers, the old PHP program, one
+Redis, one database."""
+
+import contextlib
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from resp import Client
+from servers import Hawser, RedisServer, accepts, end_with_parent, eventually, free_port
+
+ORDERS = pathlib.Path(__file__).parent / "orders"
+
+
+class Gate:
+    """Holds reads of one path back, after their answer has been computed."""
+
+    def __init__(self, reads):
+        self.left = reads  # How many reads it takes in; later ones pass.
+        self.held = 0
+        self.open = threading.Event()
+
+
+class Database:
+    """The truth. JSON over HTTP, and every read is counted."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.reads = Counter()
+        self.gates = {}
+        self.rows = {}  # "/users/1" -> what is written there
+        self.orders = []
+        database = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.answer(database.read(self.path))
+
+            def do_PUT(self):
+                self.answer(database.write(self.path, self.body()))
+
+            def do_POST(self):
+                company = re.fullmatch(r"/companies/(\d+)/orders", self.path)[1]
+                self.answer(database.create_order(company, self.body()))
+
+            def body(self):
+                return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def answer(self, value):
+                data = json.dumps(value).encode()
+                with contextlib.suppress(ConnectionError):  # The asker may have been killed.
+                    self.send_response(200)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(data)))
+                    self.end_headers()
+                    self.wfile.write(data)
+
+            def log_message(self, *words):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 128
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def read(self, path):
+        with self.lock:
+            self.reads[path] += 1
+            value = self.value(path)
+            gate = self.gates.get(path)
+            if gate is not None and gate.left > 0:
+                gate.left -= 1
+                gate.held += 1
+            else:
+                gate = None
+        if gate is not None:
+            gate.open.wait(30)
+        return value
+
+    def value(self, path):
+        url = urllib.parse.urlsplit(path)
+        company = re.fullmatch(r"/companies/(\d+)/(orders|analytics)", url.path)
+        if company is None:
+            number = re.fullmatch(r"/orders/(\d+)", path)
+            return self.orders[int(number[1]) - 1] if number else self.rows.get(path)
+        orders = [order for order in self.orders if order["company"] == company[1]]
+        if company[2] == "analytics":
+            return {"orders": len(orders)}
+        status = urllib.parse.parse_qs(url.query)["status"][0]
+        return [order for order in orders if status in ("all", order["status"])]
+
+    def write(self, path, value):
+        with self.lock:
+            number = re.fullmatch(r"/orders/(\d+)", path)
+            if number:
+                value = self.orders[int(number[1]) - 1] | value
+                self.orders[int(number[1]) - 1] = value
+            else:
+                self.rows[path] = value
+            return value
+
+    def create_order(self, company, fields):
+        with self.lock:
+            order = {"id": len(self.orders) + 1, "company": company, "status": "open", **fields}
+            self.orders.append(order)
+            return order
+
+    @contextlib.contextmanager
+    def holding(self, path, reads=1):
+        """While it lasts the next reads of `path` have computed their answer and do not give it."""
+        gate = self.gates[path] = Gate(reads)
+        try:
+            yield gate
+        finally:
+            gate.open.set()
+            del self.gates[path]
+
+    def spent(self):
+        """Reads since the last call: path -> how often."""
+        with self.lock:
+            reads, self.reads = self.reads, Counter()
+            return dict(reads)
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Answer:
+    """Of an instance: `value`, `cache` (its x-cache header), `seconds` it took, `status`."""
+
+    def __init__(self, status, cache, value, seconds):
+        self.status, self.cache, self.value, self.seconds = status, cache, value, seconds
+
+    def __repr__(self):
+        return f"<{self.status} {self.cache} {self.value} in {self.seconds:.3f} s>"
+
+
+class Instance:
+    """One process of the order service."""
+
+    def __init__(self, hawser, database, log, lease):
+        self.port = free_port()
+        environment = os.environ | {
+            "PORT": str(self.port), "REDIS_URL": f"redis://127.0.0.1:{hawser.port}",
+            "DATABASE_URL": database.url, "LEASE_MS": str(lease)}
+        self.process = subprocess.Popen(["node", ORDERS / "server.mjs"], env=environment,
+                                        stdout=log, stderr=log, preexec_fn=end_with_parent)
+        eventually(lambda: self.process.poll() is not None or accepts(self.port),
+                   "the order service listens")
+
+    def ask(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        started = time.monotonic()
+        try:
+            connection.request(method, path, body and json.dumps(body),
+                               {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            value = json.load(reply)
+        finally:
+            connection.close()
+        return Answer(reply.status, reply.headers["x-cache"], value, time.monotonic() - started)
+
+    def get(self, path):
+        return self.ask("GET", path)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Rig:
+    """All of it. `lease`: ms an instance may compute; `settings`: of both hawsers."""
+
+    def __init__(self, lease=10_000, **settings):
+        self.stack = contextlib.ExitStack()
+        self.folder = pathlib.Path(
+            self.stack.enter_context(tempfile.TemporaryDirectory(prefix="orders-")))
+        self.redis = RedisServer()
+        self.stack.callback(self.redis.stop)
+        self.database = Database()
+        self.stack.callback(self.database.close)
+        # Waits of requests that meet are ended by what they wait for, on a slow machine, too.
+        settings = {"cache_wait": "3s"} | settings
+        configuration = ("--config", ORDERS / "hawser.toml")
+        self.hawsers = []
+        self.instances = []
+        for name in "ab":
+            self.hawsers.append(Hawser(self.redis, arguments=configuration, **settings))
+            self.stack.callback(self.hawsers[-1].stop)
+            log = self.stack.enter_context(open(self.folder / f"{name}.log", "w"))
+            self.instances.append(Instance(self.hawsers[-1], self.database, log, lease))
+            self.stack.callback(self.instances[-1].kill)
+        self.a, self.b = self.instances
+        self.direct = Client(self.redis.port)  # Redis, past the hawsers.
+        self.stack.callback(self.direct.close)
+        self.threads = self.stack.enter_context(ThreadPoolExecutor(64))
+
+    def php(self, *arguments, hawser=1):
+        """What the old program prints."""
+        environment = os.environ | {"REDIS_PORT": str(self.hawsers[hawser].port),
+                                    "DATABASE_URL": self.database.url}
+        done = subprocess.run(["php", ORDERS / "legacy.php", *map(str, arguments)],
+                              env=environment, capture_output=True, text=True, timeout=30)
+        if done.returncode != 0 or done.stderr:
+            raise AssertionError(f"legacy.php {arguments}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def later(self, function, *arguments):
+        """Its future; the call runs beside the test."""
+        return self.threads.submit(function, *arguments)
+
+    def logs(self):
+        return "\n".join(f"--- {path.name}\n{path.read_text()}"
+                         for path in sorted(self.folder.glob("*.log")))
+
+    def close(self):
+        """Ends it all, the instances first; every hawser must be at rest and end well."""
+        for instance in self.instances:
+            instance.kill()
+        for hawser in self.hawsers:
+            if hawser.process.poll() is None:
+                eventually(hawser.at_rest, "nothing is left of any client", 10)
+                if hawser.stop() != 0:
+                    raise AssertionError("hawser ended badly: " + hawser.log())
+        self.stack.close()
