@@ -15,7 +15,8 @@ fi
 stamp=node_modules/.installed-lock.json
 cmp -s package-lock.json "$stamp" && exit 0
 
-if ! npm ci --no-audit --no-fund --no-update-notifier; then
+if ! npm ci --no-audit --no-fund --no-update-notifier --fetch-retry-mintimeout 1000 \
+  --fetch-retry-maxtimeout 5000; then
   echo "tests/clients: npm could not install the packages of package-lock.json; it needs a package" \
     "registry (npm config get registry) or a cache that has them" >&2
   exit 1

@@ -151,7 +151,7 @@ class Answer:
 
 
 class Instance:
-    """One process of the order service."""
+    """One process of the order service; it may not listen yet."""
 
     def __init__(self, hawser, database, log, lease):
         self.port = free_port()
@@ -160,6 +160,8 @@ class Instance:
             "DATABASE_URL": database.url, "LEASE_MS": str(lease)}
         self.process = subprocess.Popen(["node", ORDERS / "server.mjs"], env=environment,
                                         stdout=log, stderr=log, preexec_fn=end_with_parent)
+
+    def listens(self):
         eventually(lambda: self.process.poll() is not None or accepts(self.port),
                    "the order service listens")
 
@@ -187,28 +189,32 @@ class Rig:
     """All of it. `lease`: ms an instance may compute; `settings`: of both hawsers."""
 
     def __init__(self, lease=10_000, **settings):
-        self.stack = contextlib.ExitStack()
-        self.folder = pathlib.Path(
-            self.stack.enter_context(tempfile.TemporaryDirectory(prefix="orders-")))
-        self.redis = RedisServer()
-        self.stack.callback(self.redis.stop)
-        self.database = Database()
-        self.stack.callback(self.database.close)
-        # Waits of requests that meet are ended by what they wait for, on a slow machine, too.
-        settings = {"cache_wait": "3s"} | settings
-        configuration = ("--config", ORDERS / "hawser.toml")
         self.hawsers = []
         self.instances = []
+        with contextlib.ExitStack() as stack:
+            self.start(stack, lease, {"cache_wait": "5s"} | settings)
+            self.stack = stack.pop_all()
+        self.a, self.b = self.instances
+
+    def start(self, stack, lease, settings):
+        self.folder = pathlib.Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="orders-")))
+        self.redis = RedisServer()
+        stack.callback(self.redis.stop)
+        self.database = Database()
+        stack.callback(self.database.close)
+        configuration = ("--config", ORDERS / "hawser.toml")
         for name in "ab":
             self.hawsers.append(Hawser(self.redis, arguments=configuration, **settings))
-            self.stack.callback(self.hawsers[-1].stop)
-            log = self.stack.enter_context(open(self.folder / f"{name}.log", "w"))
+            stack.callback(self.hawsers[-1].stop)
+            log = stack.enter_context(open(self.folder / f"{name}.log", "w"))
             self.instances.append(Instance(self.hawsers[-1], self.database, log, lease))
-            self.stack.callback(self.instances[-1].kill)
-        self.a, self.b = self.instances
+            stack.callback(self.instances[-1].kill)
+        for instance in self.instances:
+            instance.listens()
         self.direct = Client(self.redis.port)  # Redis, past the hawsers.
-        self.stack.callback(self.direct.close)
-        self.threads = self.stack.enter_context(ThreadPoolExecutor(64))
+        stack.callback(self.direct.close)
+        self.threads = stack.enter_context(ThreadPoolExecutor(64))
 
     def php(self, *arguments, hawser=1):
         """What the old program prints."""

@@ -77,7 +77,7 @@ FORBIDDEN = ["TO" + "DO", "FIX" + "ME", "GTEST_" + "SKIP", "DISAB" + "LED_"]
 
 CODE = (".hpp", ".cpp")
 TEXT_SUFFIXES = CODE + (".txt", ".cmake", ".json", ".md", ".py", ".sh", ".toml", ".yaml", ".yml",
-                        ".service", ".socket", ".conf", "")
+                        ".mjs", ".php", ".service", ".socket", ".conf", "")
 SKIPPED_FOLDERS = {".git", "build", "node_modules", "__pycache__", "seeds"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -160,6 +160,8 @@ def violations(root):
             for word in FORBIDDEN:
                 if word in line:
                     yield f"{path}:{number}: the word {word} must not stand here"
+        if path.endswith("package-lock.json") and '"resolved"' in text:
+            yield f"{path}: names download addresses; see .npmrc beside it"
         if path.endswith("CMakeLists.txt"):
             build_files[Path(path).parent] = text
         if not path.endswith(CODE):

@@ -86,6 +86,10 @@ class CheckTree(unittest.TestCase):
         for word in check_tree.FORBIDDEN:
             self.assertIn(word, self.found(protocol__parser_cpp=f"// {word}\n"))
 
+    def test_lock_file_with_a_download_address(self):
+        self.assertIn("names download addresses", self.found(
+            **{"package-lock_json": '{"resolved": "somewhere"}\n'}))
+
     def test_file_in_no_room(self):
         self.assertIn("in no room", self.found(extras__thing_cpp="\n"))
 

@@ -2,61 +2,59 @@
 
 import http from 'node:http';
 import { Redis } from 'ioredis';
-import { UserContexts, analytics, details, orderLists, reference } from './cache.mjs';
+import { openCache } from './cache.mjs';
 import { database } from './database.mjs';
 
-function connection() {
-  // Hawser answers within its own deadlines and keeps the connection: few attempts will do.
+const cache = openCache(() => {
+  // Hawser answers within its own deadlines and keeps the connection: one more attempt will do.
   const redis = new Redis(process.env.REDIS_URL, {
     maxRetriesPerRequest: 1,
     autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
+    autoResubscribe: false, // Copies does it, to know when.
   });
   redis.on('error', (error) => console.error('cache:', error.message));
   return redis;
-}
+});
 
-const redis = connection();
-const contexts = new UserContexts(redis, connection());
-
-// Each handler gets the parts of its path, the query and the body, and returns { value, from }.
+// Each handler gets what its path captures, and { query, body }; it gives { value, from }.
 const routes = [
-  ['GET', /^\/reference\/(\w+)$/, ([name]) =>
-    reference.read(redis, name, () => database.read(`/reference/${name}`))],
-  ['PUT', /^\/reference\/(\w+)$/, async ([name], query, body) => {
+  ['GET', /^\/reference\/(\w+)$/, (name) =>
+    cache.reference.read(name, () => database.read(`/reference/${name}`))],
+  ['PUT', /^\/reference\/(\w+)$/, async (name, { body }) => {
     const value = await database.update(`/reference/${name}`, body);
-    await reference.changed(redis, name);
+    await cache.reference.changed(name);
     return { value };
   }],
 
-  ['GET', /^\/users\/(\d+)$/, ([id]) => contexts.read(id, () => database.read(`/users/${id}`))],
-  ['PUT', /^\/users\/(\d+)$/, async ([id], query, body) => {
+  ['GET', /^\/users\/(\d+)$/, (id) =>
+    cache.contexts.read(id, () => database.read(`/users/${id}`))],
+  ['PUT', /^\/users\/(\d+)$/, async (id, { body }) => {
     const value = await database.update(`/users/${id}`, body);
-    await contexts.changed(id);
+    await cache.contexts.changed(id);
     return { value };
   }],
 
-  ['GET', /^\/companies\/(\d+)\/orders$/, ([company], query) => {
+  ['GET', /^\/companies\/(\d+)\/orders$/, (company, { query }) => {
     const filter = query.get('status') ?? 'all';
-    return orderLists.read(redis, company, filter, () =>
+    return cache.orderLists.read(company, filter, () =>
       database.read(`/companies/${company}/orders?status=${filter}`));
   }],
-  ['POST', /^\/companies\/(\d+)\/orders$/, async ([company], query, body) => {
+  ['POST', /^\/companies\/(\d+)\/orders$/, async (company, { body }) => {
     const value = await database.create(`/companies/${company}/orders`, body);
-    await orderLists.changed(redis, company);
+    await cache.orderLists.changed(company);
     return { value };
   }],
 
-  ['GET', /^\/orders\/(\d+)$/, ([id]) =>
-    details.read(redis, id, () => database.read(`/orders/${id}`))],
-  ['PUT', /^\/orders\/(\d+)$/, async ([id], query, body) => {
+  ['GET', /^\/orders\/(\d+)$/, (id) =>
+    cache.details.read(id, () => database.read(`/orders/${id}`))],
+  ['PUT', /^\/orders\/(\d+)$/, async (id, { body }) => {
     const value = await database.update(`/orders/${id}`, body);
-    await Promise.all([details.changed(redis, id), orderLists.changed(redis, value.company)]);
+    await Promise.all([cache.details.changed(id), cache.orderLists.changed(value.company)]);
     return { value };
   }],
 
-  ['GET', /^\/companies\/(\d+)\/analytics$/, ([company]) =>
-    analytics.read(redis, company, () => database.read(`/companies/${company}/analytics`))],
+  ['GET', /^\/companies\/(\d+)\/analytics$/, (company) =>
+    cache.analytics.read(company, () => database.read(`/companies/${company}/analytics`))],
 ];
 
 async function bodyOf(request) {
@@ -69,23 +67,26 @@ async function answer(request) {
   const url = new URL(request.url, 'http://localhost');
   for (const [method, pattern, handler] of routes) {
     const match = request.method === method && pattern.exec(url.pathname);
-    if (match) return handler(match.slice(1), url.searchParams, await bodyOf(request));
+    if (match) {
+      return handler(match[1], { query: url.searchParams, body: await bodyOf(request) });
+    }
   }
   return undefined;
 }
 
 const server = http.createServer(async (request, response) => {
+  let status = 200;
+  let found;
   try {
-    const found = await answer(request);
-    response.writeHead(found ? 200 : 404, {
-      'content-type': 'application/json',
-      'x-cache': found?.from ?? 'none',
-    });
-    response.end(JSON.stringify(found?.value ?? null));
+    found = await answer(request);
+    if (found === undefined) status = 404;
   } catch (error) {
-    response.writeHead(503, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ error: error.message }));
+    status = 503;
+    found = { value: { error: error.message } };
   }
+  const { value = null, from = 'none' } = found ?? {};
+  response.writeHead(status, { 'content-type': 'application/json', 'x-cache': from });
+  response.end(JSON.stringify(value));
 });
 
 server.listen(Number(process.env.PORT), '127.0.0.1');
