@@ -303,6 +303,18 @@ class Leases(OrdersCase):
         self.sees(second.result(), {"orders": 1}, "hit")
         self.spent(self.analytics)
 
+    def test_a_program_with_one_connection_waits_for_its_own_fill(self):
+        client = self.client(0)
+        key = f"report:{self.company}"
+        value, state, token = client("CACHE.GET", key, "LEASE", 10_000)
+        self.assertEqual((value, state), (None, b"miss"))
+        since = time.monotonic()
+        client.send("CACHE.GET", key, "LEASE", 10_000)  # Another of its requests, on a miss, too.
+        client.send("CACHE.SET", key, "figures", "LEASE", token)
+        self.assertEqual(client.read(), [b"figures", b"fresh", None])
+        self.assertEqual(client.read(), "OK")
+        self.assertLess(time.monotonic() - since, AT_ONCE)
+
     def test_a_value_from_before_an_invalidation_is_not_stored_after_it(self):
         self.too_late(self.a, lambda: self.order(self.b, "anchor"))
 
