@@ -17,6 +17,8 @@ const HOUR = 60 * MINUTE;
 const LEASE = Number(process.env.LEASE_MS ?? 10 * SECOND);
 
 const INVALIDATE_CHANNEL = 'cache:invalidate';
+// Hawser tells here, at once and with each change, whether it has Redis.
+const STATE_CHANNEL = '__hawser__:state';
 
 // `connect` makes a connection to hawser. There is one for what is answered at once, and one on which
 // to wait for other callers: replies come in order, so nobody else should stand behind those.
@@ -126,12 +128,13 @@ class Copies {
   #drops = 0;
 
   constructor(subscriber) {
-    subscriber.on('ready', () => this.#listen(subscriber));
-    subscriber.on('message', (channel, text) => this.#heard(text));
-    subscriber.on('close', () => {
-      this.#listening = false;
-      this.#dropAll();
+    subscriber.on('ready', () => this.#subscribe(subscriber));
+    subscriber.on('message', (channel, text) => {
+      const message = JSON.parse(text);
+      if (channel === STATE_CHANNEL) this.#heardState(message);
+      else this.#heardChange(message);
     });
+    subscriber.on('close', () => this.#listen(false));
   }
 
   async read(key, life, readThrough) {
@@ -156,18 +159,26 @@ class Copies {
     this.#values.clear();
   }
 
-  async #listen(subscriber) {
+  async #subscribe(subscriber) {
     try {
-      await subscriber.subscribe(INVALIDATE_CHANNEL);
+      // In this order: once the state is told the changes are heard, too.
+      await subscriber.subscribe(INVALIDATE_CHANNEL, STATE_CHANNEL);
     } catch {
-      return; // The connection is lost again; the next one is ready in its turn.
+      // The connection is lost again; the next one is ready in its turn.
     }
-    this.#dropAll();
-    this.#listening = true;
   }
 
-  #heard(text) {
-    const { type, target } = JSON.parse(text);
+  #listen(listening) {
+    this.#listening = listening;
+    this.#dropAll();
+  }
+
+  // While hawser has no Redis no change can be told.
+  #heardState({ state }) {
+    this.#listen(state === 'closed');
+  }
+
+  #heardChange({ type, target }) {
     if (type === 'keys') [target].flat().forEach((key) => this.drop(key));
     if (type === 'pattern') this.#dropAll();
   }
