@@ -275,7 +275,8 @@ class Leases(OrdersCase):
         self.spent(self.list_read)
 
     def waiting(self):
-        return sum(hawser.metric("hawser_commands_in_flight") for hawser in self.rig.hawsers)
+        """Callers who wait in the hawsers for what another computes."""
+        return sum(hawser.metric("hawser_cache_lease_waiters") for hawser in self.rig.hawsers)
 
     def test_who_waits_for_a_cold_list_holds_up_nobody(self):
         self.database.rows[self.countries] = ["DE"]
@@ -375,11 +376,11 @@ class InstanceCrash(OrdersCase):
         wanted = ["rope", "anchor", "chain"]
         with (self.database.holding(self.list_read) as lists,
               self.database.holding(self.analytics) as figures):
+            since = time.monotonic()
             lost = self.rig.later(self.a.get, self.list)
             eventually(lambda: lists.held == 1, "A computes the list")
             self.sees(self.a.get(self.analytics), {"orders": 2}, "stale")
             eventually(lambda: figures.held == 1, "A computes the figures")
-            since = time.monotonic()
             self.a.kill()
             self.assertIsNotNone(lost.exception())
 
@@ -399,7 +400,7 @@ class InstanceCrash(OrdersCase):
                 self.assertLess(answer.seconds, self.longest)
                 return answer.cache in ("stored", "hit")
             eventually(stored, "B stores the list", self.lease / 1000 + self.longest)
-            self.assertGreater(time.monotonic() - since, self.lease / 1000 - 0.6)
+            self.assertGreater(time.monotonic() - since, self.lease / 1000)
             eventually(lambda: self.b.get(self.analytics).cache == "hit", "B stores the figures",
                        self.lease / 1000 + self.longest)
         self.database.spent()
