@@ -13,7 +13,8 @@ namespace hawser {
 
 namespace {
 
-constexpr std::string_view kHeld = ":0\r\n";
+constexpr std::string_view kNoLeases =
+    "-ERR leases are not available: the user may not run INFO\r\n";
 
 std::string random_hex() {
   static thread_local std::random_device device;
@@ -56,22 +57,37 @@ class CacheHandler::Tap final : public ReplyTap {
   const std::string written_;
 };
 
-/// Takes the reply to a question for a value or a lease.
+/// Takes the reply to a question for a value or a lease, and makes a token whole: it names the
+/// server that granted it.
 class CacheHandler::LeaseTap final : public ReplySink {
  public:
-  LeaseTap(Script& script, AskDone done, AskFailed failed)
-      : script_(script), done_(std::move(done)), failed_(std::move(failed)) {}
+  LeaseTap(CacheHandler& handler, const Context& context, AskDone done, AskFailed failed)
+      : handler_(handler), context_(context), done_(std::move(done)), failed_(std::move(failed)) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
-    if (!reply.bytes.starts_with('-')) script_.is_loaded = true;
-    done_(reply.bytes);
+    if (!reply.bytes.starts_with('-')) handler_.scripts_.get.is_loaded = true;
+    if (!has_token(reply.bytes)) {
+      done_(reply.bytes);
+      return;
+    }
+    const MainLane* lane = handler_.upstream_.find_main_lane(context_);
+    const std::uint64_t server = lane != nullptr ? lane->server() : 0;
+    // A token has no line ends, so the last bulk string begins where it seems to.
+    const std::size_t line = reply.bytes.rfind("\r\n$") + 2;
+    const std::size_t token = reply.bytes.find("\r\n", line) + 2;
+    std::string whole = to_hex(server) + "-";
+    whole += reply.bytes.substr(token, reply.bytes.size() - token - 2);
+    std::string out(reply.bytes.substr(0, line));
+    protocol::ReplyWriter(out, context_.resp).bulk(whole);
+    done_(server != 0 ? std::string_view(out) : kNoLeases);
   }
   void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
     failed_(failure, number);
   }
 
  private:
-  Script& script_;
+  CacheHandler& handler_;
+  const Context context_;
   const AskDone done_;
   const AskFailed failed_;
 };
@@ -214,8 +230,7 @@ Taken CacheHandler::tag(Client& client, Request& request, const CacheTag& comman
   return send(client, request, out);
 }
 
-CacheHandler::Outgoing CacheHandler::get_request(const LeaseWaiters::Question& question,
-                                                 std::uint64_t server) {
+CacheHandler::Outgoing CacheHandler::get_request(const LeaseWaiters::Question& question) {
   const std::string lease = parts_.keys.lease(question.key);
   const std::string invalidated = parts_.keys.invalidated();
   const std::string last = parts_.keys.last();
@@ -223,25 +238,26 @@ CacheHandler::Outgoing CacheHandler::get_request(const LeaseWaiters::Question& q
   const std::string life = question.lease_ms > 0 ? std::to_string(question.lease_ms) : "";
   Outgoing out;
   out.script = &scripts_.get;
-  out.server = question.lease_ms > 0 ? server : 0;
   out.bytes = ScriptCaller::request(*out.script, {question.key, lease, invalidated, last},
-                                    {stale, life, random_hex(), random_hex(), to_hex(server)});
+                                    {stale, life, random_hex(), random_hex()});
   return out;
 }
 
 Taken CacheHandler::get(Client& client, Request& request, const CacheGet& command) {
   const LeaseWaiters::Question question{client.context(), std::string(command.key),
                                         command.lease_ms.value_or(0), command.stale_ms.value_or(0)};
-  if (!command.lease_ms) return send(client, request, get_request(question, 0));
+  if (!command.lease_ms) return send(client, request, get_request(question));
   MainLane* lane = upstream_.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;
-  const auto& settings = upstream_.settings();
   client.set_route(lane);
-  const TimePoint end =
-      request.arrived + settings.timeout.total + settings.cache.wait + settings.timeout.command;
-  auto held =
-      std::make_shared<HeldAnswer>(client, request, upstream_.loop(), end, end - request.arrived);
+  const auto& settings = upstream_.settings();
+  const Duration given = settings.timeout.total + settings.cache.wait + settings.timeout.command;
+  // The client's next requests go on: one of them may bring what this one waits for.
+  auto held = std::make_shared<HeldAnswer>(client, request, upstream_.loop(),
+                                           upstream_.loop().now() + given, given,
+                                           HeldAnswer::Next::goes_on);
   if (waiters_.contains(question)) {
+    parts_.stats.leases_waited.add();
     waiters_.add(question, std::move(held), upstream_.loop().now() + settings.cache.wait);
     return Taken::yes;
   }
@@ -259,35 +275,13 @@ Taken CacheHandler::get(Client& client, Request& request, const CacheGet& comman
   return Taken::yes;
 }
 
-/// A token names the server that gives it: it is asked for where it is known which that is.
 void CacheHandler::ask(const LeaseWaiters::Question& question, AskDone done, AskFailed failed) {
-  MainLane* lane = upstream_.main_lane(question.context);
-  if (lane != nullptr && !lane->is_open() && upstream_.circuit().allows()) {
-    lane->when_open(upstream_.loop().now() + upstream_.settings().timeout.total,
-                    [this, question, done = std::move(done),
-                     failed = std::move(failed)](const MainLane::OpenResult& result) {
-                      if (result.open) {
-                        ask(question, done, failed);
-                      } else if (!result.error.empty()) {
-                        done(result.error);
-                      } else {
-                        failed(Failure::down, 0);
-                      }
-                    });
-    return;
-  }
-  const std::uint64_t server = lane != nullptr ? lane->server() : 0;
-  if (server == 0 && lane != nullptr && lane->is_open()) {
-    done("-ERR leases are not available: the user may not run INFO\r\n");
-    return;
-  }
-  const Outgoing out = get_request(question, server);
+  const Outgoing out = get_request(question);
   static const protocol::Command* const row = protocol::find_command("cache.get");
   Request own{.raw = out.bytes, .args = {}, .command = row, .following = {}};
   own.arrived = upstream_.loop().now();
-  own.server = server;
-  upstream_.forward(lane, own,
-                    SlotHandle(*new LeaseTap(*out.script, std::move(done), std::move(failed)), 0));
+  auto* tap = new LeaseTap(*this, question.context, std::move(done), std::move(failed));
+  upstream_.forward(upstream_.main_lane(question.context), own, SlotHandle(*tap, 0));
 }
 
 Taken CacheHandler::invalidate(Client& client, const Request& request,

@@ -70,7 +70,7 @@ class CacheHandler final : public Handler {
 
   Taken send(Client& client, Request& request, const Outgoing& outgoing);
   static Taken answer(Client& client, const Request& request, std::string_view reply);
-  Outgoing get_request(const LeaseWaiters::Question& question, std::uint64_t server);
+  Outgoing get_request(const LeaseWaiters::Question& question);
   void ask(const LeaseWaiters::Question& question, AskDone done, AskFailed failed);
 
   Parts parts_;

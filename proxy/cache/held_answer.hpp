@@ -10,21 +10,27 @@
 
 namespace hawser {
 
-/// The answer to a request that takes a while and has a deadline of its own. Its client's next
-/// requests wait for it, and their time begins with it. Held by whoever works on the request; what
-/// comes after the deadline, or for a client that left, is dropped.
+/// The answer to a request that takes a while and has a deadline of its own. Held by whoever works
+/// on the request; what comes after the deadline, or for a client that left, is dropped.
 class HeldAnswer {
  public:
+  /// The client's next requests: whether they are sent meanwhile.
+  enum class Next : std::uint8_t {
+    waits,  ///< And their time begins with this answer.
+    goes_on,
+  };
   /// Opens the request's slot. At `deadline` the answer is a time-out of `given`.
-  HeldAnswer(Client& client, const Request& request, Loop& loop, TimePoint deadline, Duration given)
+  HeldAnswer(Client& client, const Request& request, Loop& loop, TimePoint deadline, Duration given,
+             Next next = Next::waits)
       : client_(client.weak_from_this()),
         slot_(client.open_slot(request)),
         given_(given),
+        next_(next),
         timer_(loop, [this] {
           fail(Failure::timeout,
                std::chrono::duration_cast<std::chrono::milliseconds>(given_).count());
         }) {
-    client.pause();
+    if (next_ == Next::waits) client.pause();
     timer_.set(deadline);
   }
   ~HeldAnswer() {
@@ -45,22 +51,18 @@ class HeldAnswer {
     release();
   }
   std::shared_ptr<Client> client() const { return client_.lock(); }
-  /// The slot, to be answered by what it is forwarded to; the client goes on.
-  SlotHandle hand_over() {
-    SlotHandle slot = std::move(slot_);
-    release();
-    return slot;
-  }
 
  private:
   void release() {
     timer_.cancel();
+    if (next_ == Next::goes_on) return;
     if (const auto client = client_.lock()) client->resume_anew();
   }
 
   std::weak_ptr<Client> client_;
   SlotHandle slot_;
   const Duration given_;
+  const Next next_;
   Timer timer_;
 };
 

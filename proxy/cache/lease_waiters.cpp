@@ -11,14 +11,12 @@ namespace {
 
 constexpr Duration kFirstInterval = std::chrono::milliseconds(5);
 constexpr Duration kLongestInterval = std::chrono::milliseconds(40);
-constexpr std::string_view kHeld = ":0\r\n";
-
-/// Whether a reply to the get script brings a lease: it belongs to one caller alone.
-bool has_token(std::string_view reply) {
-  return !reply.ends_with("_\r\n") && !reply.ends_with("$-1\r\n") && reply.starts_with('*');
-}
 
 }  // namespace
+
+bool has_token(std::string_view reply) {
+  return reply.starts_with('*') && !reply.ends_with("_\r\n") && !reply.ends_with("$-1\r\n");
+}
 
 std::string plain_miss(RespVersion resp) {
   std::string reply;

@@ -76,6 +76,10 @@ class LeaseWaiters {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
+/// The script's reply to a miss of which somebody else has the lease.
+inline constexpr std::string_view kHeld = ":0\r\n";
+/// Whether a reply to the get script brings a lease: it belongs to one caller alone.
+bool has_token(std::string_view reply);
 /// What the caller gets who waited in vain.
 std::string plain_miss(RespVersion resp);
 

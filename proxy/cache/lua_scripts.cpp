@@ -71,13 +71,17 @@ local known = redis.call('MGET', KEYS[2], KEYS[4])
 if known[1] ~= ARGV[5] then return false end
 if known[2] ~= ARGV[6] .. '-' .. ARGV[7] then
   -- Something was invalidated meanwhile: was it one of these?
-  if not redis.call('ZSCORE', KEYS[3], 'g' .. ARGV[6]) then return false end
+  local stale = not redis.call('ZSCORE', KEYS[3], 'g' .. ARGV[6])
   local sequence = tonumber(ARGV[7])
   local everything = redis.call('ZSCORE', KEYS[3], '*')
-  if everything and tonumber(everything) > sequence then return false end
+  if everything and tonumber(everything) > sequence then stale = true end
   for i = 8, #ARGV do
     local newest = redis.call('ZSCORE', KEYS[3], ARGV[i])
-    if newest and tonumber(newest) > sequence then return false end
+    if newest and tonumber(newest) > sequence then stale = true end
+  end
+  if stale then
+    redis.call('UNLINK', KEYS[2])
+    return false
   end
 end
 for i = 5, #KEYS do
@@ -140,7 +144,7 @@ if not last then
   last = string.sub(first, 2) .. '-' .. newest[2]
   redis.call('SET', KEYS[4], last)
 end
-return {value, state, ARGV[5] .. '-' .. last .. '-' .. ARGV[3]}
+return {value, state, last .. '-' .. ARGV[3]}
 )lua";
 
 const std::string kTag = R"lua(

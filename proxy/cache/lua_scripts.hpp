@@ -11,7 +11,8 @@ namespace hawser::lua {
 /// `prune`: "", or the time in ms up to which dead members are looked for. -> as SET
 extern const std::string kSet;
 
-/// The same under a lease: nil and nothing stored if the lease, or what it stands for, is gone.
+/// The same under a lease: nil and nothing stored if the lease, or what it stands for, is gone;
+/// in both cases it is not held any more.
 /// KEYS key, lease, invalidated, last, index ...;
 /// ARGV value, px or "", score, prune, nonce, generation, sequence, "t"+tag ...
 extern const std::string kSetLeased;
@@ -23,9 +24,8 @@ extern const std::string kSetLeased;
 /// [reply, error]
 extern const std::string kWrite;
 
-/// KEYS key, lease, invalidated, last; ARGV stale ms or "", lease ms or "", nonce, new generation,
-/// server
-/// -> [value, state, token], or 0: a miss of which somebody else has the lease.
+/// KEYS key, lease, invalidated, last; ARGV stale ms or "", lease ms or "", nonce, new generation
+/// -> [value, state, token but for the server], or 0: a miss of which somebody else has the lease.
 extern const std::string kGet;
 
 /// KEYS key, index ... -> number of memberships added; 0 if the key does not exist.
