@@ -25,7 +25,13 @@ Cache::Cache(Upstream& upstream, Handler& forward, Handler& ordinary)
                                               [this] { commands_.waiters().wake_all(); });
   }
   if (!settings.rules.empty()) {
-    rules_ = std::make_unique<RuleHandler>(upstream, keys_, support_, stats_, ordinary);
+    rules_ = std::make_unique<RuleHandler>(
+        RuleHandler::Parts{.upstream = upstream,
+                           .keys = keys_,
+                           .support = support_,
+                           .stats = stats_,
+                           .next = ordinary,
+                           .note_use = [this](const Context& context) { note_use(context); }});
   }
   support_.on_available([this] {
     keeper_.look_at(Passage::control,

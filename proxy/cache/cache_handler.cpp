@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::string_view kNoLeases =
     "-ERR leases are not available: the user may not run INFO\r\n";
+/// Under a tag it would be deleted with it.
+constexpr std::string_view kReserved = "ERR the key is reserved by cache.prefix";
 
 std::string random_hex() {
   static thread_local std::random_device device;
@@ -136,7 +138,7 @@ Taken CacheHandler::answer(Client& client, const Request& request, std::string_v
 
 Taken CacheHandler::set(Client& client, Request& request, const CacheSet& command) {
   if (parts_.keys.is_reserved(command.key)) {
-    return answer(client, request, error_reply("ERR the key is reserved by cache.prefix"));
+    return answer(client, request, error_reply(kReserved));
   }
   Write write{.command = command, .indexes = {}};
   for (const std::string_view tag : command.tags) write.indexes.push_back(parts_.keys.index(tag));
@@ -144,7 +146,7 @@ Taken CacheHandler::set(Client& client, Request& request, const CacheSet& comman
   if (command.life_ms) write.life = std::to_string(*command.life_ms);
   write.score = std::to_string(score_of(now + command.life_ms.value_or(kForEver)));
   const bool is_tagged = !write.indexes.empty();
-  if (is_tagged && ++writes_ % kPruneEvery == 0) write.prune = std::to_string(now);
+  if (is_tagged && prune_chance_.draw()) write.prune = std::to_string(now);
   if (command.lease) return set_leased(client, request, write);
   // A large value may take a way of its own, and where something is to be looked for as well only a
   // script will do.
@@ -154,8 +156,9 @@ Taken CacheHandler::set(Client& client, Request& request, const CacheSet& comman
   keys.insert(keys.end(), write.indexes.begin(), write.indexes.end());
   Outgoing out;
   out.script = &scripts_.set;
-  out.bytes = ScriptCaller::request(*out.script, keys,
-                                    {command.value, write.life, write.score, write.prune});
+  // Whole if it is large: where such a request goes nobody sees that Redis forgot the script.
+  out.bytes = ScriptCaller::request(
+      *out.script, keys, {command.value, write.life, write.score, write.prune}, is_large);
   out.written = command.key;
   return send(client, request, out);
 }
@@ -219,6 +222,7 @@ Taken CacheHandler::set_leased(Client& client, Request& request, const Write& wr
 }
 
 Taken CacheHandler::tag(Client& client, Request& request, const CacheTag& command) {
+  if (parts_.keys.is_reserved(command.key)) return answer(client, request, error_reply(kReserved));
   std::vector<std::string> indexes;
   for (const std::string_view tag : command.tags) indexes.push_back(parts_.keys.index(tag));
   std::vector<std::string_view> keys = {command.key};
@@ -328,6 +332,9 @@ Taken CacheHandler::send(Client& client, Request& request, const Outgoing& outgo
   own.server = outgoing.server;
   const bool is_seen = !outgoing.script->is_loaded || outgoing.is_leased || !waiters_.empty();
   if (!is_seen && own.raw.size() > upstream_.settings().lanes.large_request) {
+    // By its own name the client would keep that connection for life.
+    static const protocol::Command* const row = protocol::find_command("eval");
+    own.command = row;
     return parts_.forward.handle(client, own);
   }
   client.set_route(lane);

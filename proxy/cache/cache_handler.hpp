@@ -8,6 +8,7 @@
 #include "proxy/cache/cache_support.hpp"
 #include "proxy/cache/invalidations.hpp"
 #include "proxy/cache/lease_waiters.hpp"
+#include "proxy/cache/prune_chance.hpp"
 #include "proxy/traffic/handler.hpp"
 
 namespace hawser {
@@ -77,7 +78,7 @@ class CacheHandler final : public Handler {
   Upstream& upstream_;
   Scripts scripts_;
   LeaseWaiters waiters_;
-  std::uint32_t writes_ = 0;
+  PruneChance prune_chance_;
 };
 
 }  // namespace hawser

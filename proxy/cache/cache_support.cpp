@@ -70,7 +70,7 @@ void CacheSupport::on_lane_open(const Context& context) {
     if (state.verdict == Verdict::refused) state.verdict = Verdict::unknown;
   }
   version_ = upstream_.server_version();
-  if (verdict(context.user) != Verdict::good) {
+  if (verdict(context.user) != Verdict::good || is_too_old()) {
     ask(context.user);
   } else if (context.user == kUpstreamUser && on_available_) {
     on_available_();
@@ -80,10 +80,8 @@ void CacheSupport::on_lane_open(const Context& context) {
 void CacheSupport::ask(UserId user) {
   State& state = states_[user];
   if (state.is_asking) return;
-  if (upstream_.knows_server_version() && major_of(upstream_.server_version()) < kOldestMajor) {
-    settle(user, Verdict::refused,
-           "they need Redis " + std::to_string(kOldestMajor) + ".0 or newer, this is " +
-               std::string(upstream_.server_version()));
+  if (is_too_old()) {
+    refuse_old(user);
     return;
   }
   state.is_asking = true;
@@ -96,8 +94,22 @@ void CacheSupport::ask(UserId user) {
                           [this, user](const ControlAnswer& answer) { on_answer(user, answer); });
 }
 
+bool CacheSupport::is_too_old() const {
+  return upstream_.knows_server_version() && major_of(upstream_.server_version()) < kOldestMajor;
+}
+
+void CacheSupport::refuse_old(UserId user) {
+  settle(user, Verdict::refused,
+         "they need Redis " + std::to_string(kOldestMajor) + ".0 or newer, this is " +
+             std::string(upstream_.server_version()));
+}
+
 void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
   states_[user].is_asking = false;
+  if (is_too_old()) {  // Which was not known yet.
+    refuse_old(user);
+    return;
+  }
   const bool is_later = answer.kind == ControlAnswer::Kind::error &&
                         find_rejection(answer.text.substr(0, answer.text.find(' '))) != nullptr;
   if (answer.kind == ControlAnswer::Kind::unreachable || is_later) {

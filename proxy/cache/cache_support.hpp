@@ -29,6 +29,9 @@ class CacheSupport final : private LaneEvents {
   /// False: its time is over. REQUIRES: the verdict is unknown.
   bool hold(Client& client, const Request& request);
 
+  /// Finds out about the user, for later.
+  void ask(UserId user);
+
   /// The feature is used: that the server may evict indexes matters from now on.
   void note_use();
   /// Calls `listener` whenever it is found that the upstream URL's user may use the feature.
@@ -50,7 +53,8 @@ class CacheSupport final : private LaneEvents {
   void on_lane_lost(const Context& /*context*/) override {}
   void on_push(const Context& /*context*/, std::string_view /*frame*/) override {}
 
-  void ask(UserId user);
+  bool is_too_old() const;
+  void refuse_old(UserId user);
   void on_answer(UserId user, const ControlAnswer& answer);
   void settle(UserId user, Verdict verdict, std::string reason);
   void release(const std::function<bool(const Waiter&)>& is_over);

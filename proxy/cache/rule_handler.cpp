@@ -28,7 +28,7 @@ class RuleHandler::Tap final : public ReplyTap {
     }
     // [reply, error], the error as a string.
     const std::size_t error = reply.bytes.rfind("\r\n$");
-    handler_.stats_.index_refused.add();
+    handler_.parts_.stats.index_refused.add();
     slot().complete(reply.bytes.substr(kRefused.size(), error + 2 - kRefused.size()));
   }
 
@@ -36,51 +36,47 @@ class RuleHandler::Tap final : public ReplyTap {
   RuleHandler& handler_;
 };
 
-RuleHandler::RuleHandler(Upstream& upstream, const CacheKeys& keys, CacheSupport& support,
-                         CacheStats& stats, Handler& next)
-    : upstream_(upstream),
-      support_(support),
-      stats_(stats),
-      next_(next),
-      script_(upstream.scripts().add(lua::kWrite)),
-      writer_(upstream.settings().cache.rules, keys) {}
+RuleHandler::RuleHandler(Parts parts)
+    : parts_(std::move(parts)),
+      script_(parts_.upstream.scripts().add(lua::kWrite)),
+      writer_(parts_.upstream.settings().cache.rules, parts_.keys) {}
 
 Taken RuleHandler::handle(Client& client, Request& request) {
-  if (!writer_.may_concern(request)) return next_.handle(client, request);
+  if (!writer_.may_concern(request)) return parts_.next.handle(client, request);
   return send(client, request);
 }
 
 Taken RuleHandler::send(Client& client, Request& request) {
   const UserId user = client.context().user;
-  if (!upstream_.circuit().allows()) return next_.handle(client, request);
-  switch (support_.verdict(user)) {
+  if (!parts_.upstream.circuit().allows()) return parts_.next.handle(client, request);
+  switch (parts_.support.verdict(user)) {
     case CacheSupport::Verdict::good:
       break;
     case CacheSupport::Verdict::refused:
-      stats_.unindexed.add();
-      return next_.handle(client, request);
+      parts_.stats.unindexed.add();
+      return parts_.next.handle(client, request);
     case CacheSupport::Verdict::unknown:
-      if (support_.hold(client, request)) return Taken::later;
+      if (parts_.support.hold(client, request)) return Taken::later;
       client.open_slot(request).fail(Failure::down);
       return Taken::yes;
   }
-  MainLane* lane = upstream_.main_lane(client.context());
+  MainLane* lane = parts_.upstream.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;
-  const bool is_large = request.raw.size() > upstream_.settings().lanes.large_request;
+  const bool is_large = request.raw.size() > parts_.upstream.settings().lanes.large_request;
   scratch_.clear();
-  if (!writer_.append(request, how(!script_.is_loaded, is_large), scratch_)) {
-    return next_.handle(client, request);
+  if (!writer_.append(request, how(!script_.is_loaded || is_large, is_large), scratch_)) {
+    return parts_.next.handle(client, request);
   }
-  stats_.tagged_by_rule.add();
+  note(client.context());
   Request own = request;
   own.raw = scratch_;
   own.canonical = true;
   own.block = nullptr;
-  // On a connection of its own nobody looks at the reply.
-  if (is_large) return next_.handle(client, own);
+  // On a connection of its own nobody looks at the reply: hence whole, and quiet.
+  if (is_large) return parts_.next.handle(client, own);
   client.set_route(lane);
   auto* tap = new Tap(*this, client.open_slot(request));
-  upstream_.forward(lane, own, SlotHandle(*tap, 0));
+  parts_.upstream.forward(lane, own, SlotHandle(*tap, 0));
   return Taken::yes;
 }
 
@@ -90,18 +86,25 @@ bool RuleHandler::rewrite_queued(const Client& client, const Request& request, s
   const bool is_write =
       name == "set" || name == "setex" || name == "psetex" || name == "getset" || name == "mset";
   if (!is_write || !writer_.may_concern(request)) return false;
-  if (support_.verdict(client.context().user) != CacheSupport::Verdict::good) {
-    stats_.unindexed.add();
+  const UserId user = client.context().user;
+  if (parts_.support.verdict(user) != CacheSupport::Verdict::good) {
+    if (parts_.support.verdict(user) == CacheSupport::Verdict::unknown) parts_.support.ask(user);
+    parts_.stats.unindexed.add();
     return false;
   }
   // Whole: that Redis does not know the digest would be seen only when the rest has been done.
   if (!writer_.append(request, how(true, true), out)) return false;
-  stats_.tagged_by_rule.add();
+  note(client.context());
   return true;
 }
 
+void RuleHandler::note(const Context& context) {
+  parts_.stats.tagged_by_rule.add();
+  parts_.note_use(context);
+}
+
 RuleWriter::How RuleHandler::how(bool is_whole, bool is_quiet) {
-  return {script_, is_whole, is_quiet, ++writes_ % kPruneEvery == 0, wall_clock_ms()};
+  return {script_, is_whole, is_quiet, prune_chance_.draw(), wall_clock_ms()};
 }
 
 }  // namespace hawser

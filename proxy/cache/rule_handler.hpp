@@ -1,7 +1,10 @@
 #pragma once
 
+#include <functional>
+
 #include "proxy/cache/cache_stats.hpp"
 #include "proxy/cache/cache_support.hpp"
+#include "proxy/cache/prune_chance.hpp"
 #include "proxy/cache/rule_writer.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/traffic/write_rules.hpp"
@@ -14,8 +17,15 @@ namespace hawser {
 /// only if there are rules.
 class RuleHandler final : public Handler, public WriteRules {
  public:
-  RuleHandler(Upstream& upstream, const CacheKeys& keys, CacheSupport& support, CacheStats& stats,
-              Handler& next);
+  struct Parts {
+    Upstream& upstream;
+    const CacheKeys& keys;
+    CacheSupport& support;
+    CacheStats& stats;
+    Handler& next;  ///< Has the writes no rule concerns.
+    std::function<void(const Context&)> note_use;
+  };
+  explicit RuleHandler(Parts parts);
 
   Taken handle(Client& client, Request& request) override;
   bool rewrite_queued(const Client& client, const Request& request, std::string& out) override;
@@ -24,15 +34,13 @@ class RuleHandler final : public Handler, public WriteRules {
   class Tap;
 
   Taken send(Client& client, Request& request);
+  void note(const Context& context);
   RuleWriter::How how(bool is_whole, bool is_quiet);
 
-  Upstream& upstream_;
-  CacheSupport& support_;
-  CacheStats& stats_;
-  Handler& next_;
+  Parts parts_;
   Script& script_;
   const RuleWriter writer_;
-  std::uint32_t writes_ = 0;
+  PruneChance prune_chance_;
   std::string scratch_;
 };
 

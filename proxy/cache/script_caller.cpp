@@ -149,7 +149,8 @@ void ScriptCaller::ask(const Context& context, std::string_view body, const Word
         } else {
           const ControlReply& reply = answer.replies.back();
           out.items = reply.items;
-          if (out.items.empty()) {
+          // Nothing of it: an empty array.
+          if (out.items.empty() && (!reply.text.empty() || reply.number != 0)) {
             out.items.push_back(reply.text.empty() ? std::to_string(reply.number) : reply.text);
           }
         }

@@ -19,7 +19,4 @@ inline std::int64_t score_of(std::int64_t expiry_ms) {
   return (expiry_ms / kGrid + 1) * kGrid;
 }
 
-/// Every so many writes of tagged keys one looks for 32 dead members: twice as many as are added.
-inline constexpr std::uint32_t kPruneEvery = 16;
-
 }  // namespace hawser
