@@ -1,5 +1,6 @@
 #include "proxy/cache/cache_support.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 #include <vector>
@@ -12,8 +13,6 @@ namespace hawser {
 namespace {
 
 constexpr int kOldestMajor = 5;
-/// Before asking again a server that could not answer.
-constexpr Duration kPause = std::chrono::milliseconds(500);
 
 int major_of(std::string_view version) {
   int major = 0;
@@ -21,10 +20,11 @@ int major_of(std::string_view version) {
   return major;
 }
 
-/// An error that says something about the server's state, and not about rights.
-bool is_passing(std::string_view error) {
-  const std::string_view word = error.substr(0, error.find(' '));
-  return word == "OOM" || word == "MISCONF" || word == "NOREPLICAS";
+/// An error reply that says something about the server's state, and nothing about rights.
+bool is_of_state(std::string_view error) {
+  const std::string_view word = protocol::error_word(error);
+  return word == "OOM" || word == "MISCONF" || word == "NOREPLICAS" ||
+         find_rejection(word) != nullptr;
 }
 
 }  // namespace
@@ -65,16 +65,16 @@ void CacheSupport::note_use() {
 }
 
 void CacheSupport::on_lane_open(const Context& context) {
-  // A server that was started anew may have other rights, too.
-  for (auto& [user, state] : states_) {
-    if (state.verdict == Verdict::refused) state.verdict = Verdict::unknown;
-  }
-  version_ = upstream_.server_version();
-  if (verdict(context.user) != Verdict::good || is_too_old()) {
-    ask(context.user);
-  } else if (context.user == kUpstreamUser && on_available_) {
-    on_available_();
-  }
+  const State& state = states_[context.user];
+  const bool is_sure = state.verdict == Verdict::good && state.is_sure;
+  if (!is_sure || context.user == kUpstreamUser) ask(context.user);
+}
+
+void CacheSupport::doubt(UserId user) {
+  State& state = states_[user];
+  if (state.verdict != Verdict::good) return;
+  state.verdict = Verdict::unknown;
+  ask(user);
 }
 
 void CacheSupport::ask(UserId user) {
@@ -101,7 +101,8 @@ bool CacheSupport::is_too_old() const {
 void CacheSupport::refuse_old(UserId user) {
   settle(user, Verdict::refused,
          "they need Redis " + std::to_string(kOldestMajor) + ".0 or newer, this is " +
-             std::string(upstream_.server_version()));
+             std::string(upstream_.server_version()),
+         true);
 }
 
 void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
@@ -110,13 +111,10 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
     refuse_old(user);
     return;
   }
-  const bool is_later = answer.kind == ControlAnswer::Kind::error &&
-                        find_rejection(answer.text.substr(0, answer.text.find(' '))) != nullptr;
-  if (answer.kind == ControlAnswer::Kind::unreachable || is_later) {
-    // A login that is refused shows in the same way; the lanes tell of that.
-    if (!waiters_.empty() || user == kUpstreamUser) {
-      timer_.set_no_later_than(upstream_.loop().now() + kPause);
-    }
+  const bool is_passing =
+      answer.kind == ControlAnswer::Kind::unreachable || is_of_state("-" + answer.text);
+  if (is_passing && answer.replies.empty()) {
+    settle(user, Verdict::good, {}, false);
     return;
   }
   constexpr std::string_view kPolicy = "maxmemory_policy:";
@@ -129,27 +127,37 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
   }
   const ControlReply& multi = answer.replies[1];
   const ControlReply& exec = answer.replies[2];
-  if (multi.is_error || exec.is_error) {
-    settle(user, Verdict::refused, multi.is_error ? multi.text : exec.text);
-  } else if (answer.kind == ControlAnswer::Kind::reply || is_passing(answer.text)) {
-    settle(user, Verdict::good, {});
+  if (is_passing) {
+    settle(user, Verdict::good, {}, false);
+  } else if (multi.is_error || exec.is_error) {
+    settle(user, Verdict::refused, multi.is_error ? multi.text : exec.text, true);
+  } else if (answer.kind == ControlAnswer::Kind::reply) {
+    settle(user, Verdict::good, {}, true);
   } else {
-    settle(user, Verdict::refused, answer.text);
+    settle(user, Verdict::refused, answer.text, true);
   }
 }
 
-void CacheSupport::settle(UserId user, Verdict verdict, std::string reason) {
+/// Where nothing is known of a user's rights, they are taken for sufficient until it is: then Redis
+/// itself says what is wrong, and nobody waits.
+void CacheSupport::settle(UserId user, Verdict verdict, std::string reason, bool is_sure) {
   State& state = states_[user];
-  const bool is_news = state.verdict != verdict || state.reason != reason;
   state.verdict = verdict;
-  state.reason = std::move(reason);
-  if (is_news && verdict == Verdict::refused) {
-    upstream_.log().log(
-        is_needed_ || is_used_ ? LogLevel::warn : LogLevel::info,
-        "cache commands and rules are not available",
-        {{"user", upstream_.users().credentials(user).user}, {"reason", state.reason}});
+  state.is_sure = is_sure;
+  if (verdict == Verdict::refused && state.reason != reason) {
+    upstream_.log().log(is_needed_ || is_used_ ? LogLevel::warn : LogLevel::info,
+                        "cache commands and rules are not available",
+                        {{"user", upstream_.users().credentials(user).user}, {"reason", reason}});
   }
-  if (verdict == Verdict::good && user == kUpstreamUser && on_available_) on_available_();
+  if (is_sure) state.reason = std::move(reason);
+  if (is_sure && verdict == Verdict::good) {
+    state.pause = kPause;
+    if (user == kUpstreamUser && on_available_) on_available_();
+  } else {
+    state.ask_again = upstream_.loop().now() + state.pause;
+    state.pause = std::min(state.pause * 2, kLongestPause);
+    if (is_needed_ || is_used_) timer_.set_no_later_than(state.ask_again);
+  }
   release([user](const Waiter& waiter) { return waiter.user == user; });
 }
 
@@ -164,15 +172,22 @@ void CacheSupport::release(const std::function<bool(const Waiter&)>& is_over) {
   for (const auto& client : clients) client->resume();
 }
 
-/// Lets those go whose time is over, and asks again for the others.
+/// Lets those go whose time is over, and asks again where the answer may have become another.
 void CacheSupport::on_timer() {
   const TimePoint now = upstream_.loop().now();
   release([now](const Waiter& waiter) { return waiter.deadline <= now; });
   for (const Waiter& waiter : waiters_) timer_.set_no_later_than(waiter.deadline);
-  std::vector<UserId> asked;
-  for (const Waiter& waiter : waiters_) asked.push_back(waiter.user);
-  if (verdict(kUpstreamUser) == Verdict::unknown) asked.push_back(kUpstreamUser);
-  for (const UserId user : asked) ask(user);
+  std::vector<UserId> due;
+  for (auto& [user, state] : states_) {
+    const bool is_settled = state.verdict == Verdict::good && state.is_sure;
+    if (state.is_asking || is_settled || state.ask_again == TimePoint{}) continue;
+    if (state.ask_again <= now) {
+      due.push_back(user);
+    } else {
+      timer_.set_no_later_than(state.ask_again);
+    }
+  }
+  for (const UserId user : due) ask(user);
 }
 
 void CacheSupport::warn_of_eviction() {

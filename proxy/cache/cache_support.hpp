@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <list>
 #include <string>
@@ -31,6 +32,8 @@ class CacheSupport final : private LaneEvents {
 
   /// Finds out about the user, for later.
   void ask(UserId user);
+  /// Redis refused something for want of rights: it is found out anew.
+  void doubt(UserId user);
 
   /// The feature is used: that the server may evict indexes matters from now on.
   void note_use();
@@ -38,10 +41,16 @@ class CacheSupport final : private LaneEvents {
   void on_available(std::function<void()> listener) { on_available_ = std::move(listener); }
 
  private:
+  static constexpr Duration kPause = std::chrono::milliseconds(500);
+  static constexpr Duration kLongestPause = std::chrono::seconds(30);
+
   struct State {
     Verdict verdict = Verdict::unknown;
     std::string reason;
+    bool is_sure = false;
     bool is_asking = false;
+    Duration pause = kPause;  ///< Before it is asked again, if it was no good.
+    TimePoint ask_again{};
   };
   struct Waiter {
     UserId user;
@@ -56,7 +65,7 @@ class CacheSupport final : private LaneEvents {
   bool is_too_old() const;
   void refuse_old(UserId user);
   void on_answer(UserId user, const ControlAnswer& answer);
-  void settle(UserId user, Verdict verdict, std::string reason);
+  void settle(UserId user, Verdict verdict, std::string reason, bool is_sure);
   void release(const std::function<bool(const Waiter&)>& is_over);
   void on_timer();
   void warn_of_eviction();
@@ -68,7 +77,6 @@ class CacheSupport final : private LaneEvents {
   std::unordered_map<UserId, State> states_;
   std::list<Waiter> waiters_;
   Timer timer_;
-  std::string version_;   ///< Of the server the verdicts are about.
   std::string eviction_;  ///< Its maxmemory_policy, if that endangers indexes.
   bool is_used_ = false;
   bool is_warned_ = false;

@@ -101,15 +101,37 @@ if not stored.err then redis.call('UNLINK', KEYS[2]) end
 return stored
 )lua";
 
-const std::string kWrite = kPrune + R"lua(
+const std::string kWrite = R"lua(
 local words = tonumber(ARGV[3])
 local reply = redis.pcall(unpack(ARGV, 4, 3 + words))
 if type(reply) == 'table' and reply.err then return reply end
 local refused
-for i = 4 + words, #ARGV, 3 do
-  local added = redis.pcall('ZADD', ARGV[i], ARGV[i + 1], ARGV[i + 2])
+local at = 4 + words
+while at < #ARGV do
+  local added = redis.pcall('ZADD', unpack(ARGV, at + 1, at + ARGV[at]))
   if type(added) == 'table' then refused = added.err end
-  if ARGV[2] ~= '' and not refused then prune(ARGV[i], ARGV[2], ARGV[i + 2]) end
+  at = at + 1 + ARGV[at]
+end
+if refused and ARGV[1] == '' then return {reply, refused} end
+return reply
+)lua";
+
+const std::string kWritePruning = kPrune + R"lua(
+local words = tonumber(ARGV[3])
+local reply = redis.pcall(unpack(ARGV, 4, 3 + words))
+if type(reply) == 'table' and reply.err then return reply end
+local refused
+local pruned = 0
+local at = 4 + words
+while at < #ARGV do
+  local added = redis.pcall('ZADD', unpack(ARGV, at + 1, at + ARGV[at]))
+  if type(added) == 'table' then
+    refused = added.err
+  elseif pruned < 4 then
+    prune(ARGV[at + 1], ARGV[2])
+    pruned = pruned + 1
+  end
+  at = at + 1 + ARGV[at]
 end
 if refused and ARGV[1] == '' then return {reply, refused} end
 return reply

@@ -19,10 +19,12 @@ extern const std::string kSetLeased;
 
 /// A plain write of a client, and the memberships of what it writes. An index that Redis refuses
 /// leaves the write alone.
-/// KEYS as told by the command; ARGV quiet, prune, n, the command's n words, then (index, score,
-/// key) for each membership. -> the command's reply; if an index was refused and `quiet` is "":
-/// [reply, error]
+/// KEYS as told by the command; ARGV quiet, now in ms, n, the command's n words, then for each
+/// index the number of words that follow, its name, and (score, key) for each key. -> the command's
+/// reply; if an index was refused and `quiet` is "": [reply, error]
 extern const std::string kWrite;
+/// The same, and a few dead members of up to four of the indexes are removed.
+extern const std::string kWritePruning;
 
 /// KEYS key, lease, invalidated, last; ARGV stale ms or "", lease ms or "", nonce, new generation
 /// -> [value, state, token but for the server], or 0: a miss of which somebody else has the lease.

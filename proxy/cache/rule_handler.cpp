@@ -17,10 +17,16 @@ constexpr std::size_t kNameAt = 1;
 /// Gives the client the reply to its write, and counts an index that Redis refused.
 class RuleHandler::Tap final : public ReplyTap {
  public:
-  Tap(RuleHandler& handler, SlotHandle slot) : ReplyTap(std::move(slot)), handler_(handler) {}
+  Tap(RuleHandler& handler, Script& script, UserId user, SlotHandle slot)
+      : ReplyTap(std::move(slot)), handler_(handler), script_(script), user_(user) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
-    if (!reply.bytes.starts_with('-')) handler_.script_.is_loaded = true;
+    if (!reply.bytes.starts_with('-')) script_.is_loaded = true;
+    // The user's rights have become narrower: from now on its writes go as they are.
+    if (protocol::error_word(reply.bytes) == "NOPERM" &&
+        reply.bytes.find("'eval") != std::string_view::npos) {
+      handler_.parts_.support.doubt(user_);
+    }
     constexpr std::string_view kRefused = "*2\r\n";
     if (!reply.bytes.starts_with(kRefused)) {
       slot().complete(reply);
@@ -34,11 +40,14 @@ class RuleHandler::Tap final : public ReplyTap {
 
  private:
   RuleHandler& handler_;
+  Script& script_;
+  const UserId user_;
 };
 
 RuleHandler::RuleHandler(Parts parts)
     : parts_(std::move(parts)),
       script_(parts_.upstream.scripts().add(lua::kWrite)),
+      pruning_script_(parts_.upstream.scripts().add(lua::kWritePruning)),
       writer_(parts_.upstream.settings().cache.rules, parts_.keys) {}
 
 Taken RuleHandler::handle(Client& client, Request& request) {
@@ -63,10 +72,14 @@ Taken RuleHandler::send(Client& client, Request& request) {
   MainLane* lane = parts_.upstream.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;
   const bool is_large = request.raw.size() > parts_.upstream.settings().lanes.large_request;
+  // By its digest only where it can be sent again if Redis has lost the script: not if more of the
+  // client's is on its way.
+  const bool is_alone = client.unanswered() == 0 && request.following.empty();
+  RuleWriter::How how = next_write();
+  how.is_quiet = is_large;
+  how.is_whole = is_large || !is_alone || !how.script.is_loaded;
   scratch_.clear();
-  if (!writer_.append(request, how(!script_.is_loaded || is_large, is_large), scratch_)) {
-    return parts_.next.handle(client, request);
-  }
+  if (!writer_.append(request, how, scratch_)) return parts_.next.handle(client, request);
   note(client.context());
   Request own = request;
   own.raw = scratch_;
@@ -75,9 +88,15 @@ Taken RuleHandler::send(Client& client, Request& request) {
   // On a connection of its own nobody looks at the reply: hence whole, and quiet.
   if (is_large) return parts_.next.handle(client, own);
   client.set_route(lane);
-  auto* tap = new Tap(*this, client.open_slot(request));
+  auto* tap = new Tap(*this, how.script, user, client.open_slot(request));
   parts_.upstream.forward(lane, own, SlotHandle(*tap, 0));
   return Taken::yes;
+}
+
+bool RuleHandler::holds(Client& client, const Request& request) {
+  return parts_.upstream.circuit().allows() &&
+         parts_.support.verdict(client.context().user) == CacheSupport::Verdict::unknown &&
+         parts_.support.hold(client, request);
 }
 
 bool RuleHandler::rewrite_queued(const Client& client, const Request& request, std::string& out) {
@@ -93,7 +112,9 @@ bool RuleHandler::rewrite_queued(const Client& client, const Request& request, s
     return false;
   }
   // Whole: that Redis does not know the digest would be seen only when the rest has been done.
-  if (!writer_.append(request, how(true, true), out)) return false;
+  RuleWriter::How how = next_write();
+  how.is_whole = how.is_quiet = true;
+  if (!writer_.append(request, how, out)) return false;
   note(client.context());
   return true;
 }
@@ -103,8 +124,10 @@ void RuleHandler::note(const Context& context) {
   parts_.note_use(context);
 }
 
-RuleWriter::How RuleHandler::how(bool is_whole, bool is_quiet) {
-  return {script_, is_whole, is_quiet, prune_chance_.draw(), wall_clock_ms()};
+/// Some look for dead members as well.
+RuleWriter::How RuleHandler::next_write() {
+  const bool prunes = prune_chance_.draw();
+  return {prunes ? pruning_script_ : script_, false, false, prunes, wall_clock_ms()};
 }
 
 }  // namespace hawser

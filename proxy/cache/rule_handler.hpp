@@ -28,6 +28,7 @@ class RuleHandler final : public Handler, public WriteRules {
   explicit RuleHandler(Parts parts);
 
   Taken handle(Client& client, Request& request) override;
+  bool holds(Client& client, const Request& request) override;
   bool rewrite_queued(const Client& client, const Request& request, std::string& out) override;
 
  private:
@@ -35,10 +36,11 @@ class RuleHandler final : public Handler, public WriteRules {
 
   Taken send(Client& client, Request& request);
   void note(const Context& context);
-  RuleWriter::How how(bool is_whole, bool is_quiet);
+  RuleWriter::How next_write();
 
   Parts parts_;
   Script& script_;
+  Script& pruning_script_;
   const RuleWriter writer_;
   PruneChance prune_chance_;
   std::string scratch_;

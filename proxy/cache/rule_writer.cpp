@@ -1,5 +1,8 @@
 #include "proxy/cache/rule_writer.hpp"
 
+#include <deque>
+#include <map>
+
 #include "protocol/request_parser.hpp"
 #include "proxy/cache/wall_clock.hpp"
 #include "proxy/traffic/words.hpp"
@@ -43,22 +46,21 @@ bool RuleWriter::append(const Request& request, const How& how, std::string& out
     written.push_back(request.arg(i));
     if (!is_many) break;
   }
-  struct Membership {
-    std::string index;
-    std::string_view key;
-  };
-  std::vector<Membership> memberships;
+  /// The keys of each index, in the order in which they were written.
+  std::map<std::string, std::vector<std::string_view>> indexes;
+  std::size_t memberships = 0;
   std::vector<std::string> tags;
   for (const std::string_view key : written) {
     if (keys_.is_reserved(key)) continue;
     tags.clear();
     rules_.append_tags(key, tags);
-    for (const std::string& tag : tags) memberships.push_back({keys_.index(tag), key});
+    for (const std::string& tag : tags) indexes[keys_.index(tag)].push_back(key);
+    memberships += tags.size();
   }
-  if (memberships.empty() || memberships.size() > kMostWords) return false;
+  if (memberships == 0 || memberships > kMostWords) return false;
 
   const std::string score = std::to_string(score_of(expiry_of(request, how.now_ms)));
-  const std::string now = how.prunes ? std::to_string(how.now_ms) : "";
+  const std::string now = std::to_string(how.now_ms);
   const std::string count = std::to_string(request.argc());
   const std::string key_count = std::to_string(written.size());
   std::vector<std::string_view> words = {
@@ -69,8 +71,11 @@ bool RuleWriter::append(const Request& request, const How& how, std::string& out
   words.insert(words.end(), written.begin(), written.end());
   words.insert(words.end(), {how.is_quiet ? "1" : "", now, count});
   for (std::size_t i = 0; i < request.argc(); ++i) words.push_back(request.arg(i));
-  for (const Membership& membership : memberships) {
-    words.insert(words.end(), {membership.index, score, membership.key});
+  std::deque<std::string> counts;
+  for (const auto& [index, members] : indexes) {
+    counts.push_back(std::to_string(1 + 2 * members.size()));
+    words.insert(words.end(), {counts.back(), index});
+    for (const std::string_view member : members) words.insert(words.end(), {score, member});
   }
   protocol::append_command(out, words);
   return true;

@@ -29,7 +29,7 @@ class RuleWriter {
   }
 
   struct How {
-    const Script& script;
+    Script& script;
     bool is_whole = false;    ///< Not by its digest.
     bool is_quiet = false;    ///< The reply is the write's, whatever became of the index.
     bool prunes = false;      ///< Looks for dead members as well.

@@ -10,6 +10,9 @@ struct Request;
 /// What the operator has done with writes on their way to Redis.
 class WriteRules {
  public:
+  /// Before a transaction: whether the client has to wait, since it is not known yet what is to be
+  /// done with its writes. Then it is paused, and the request to be taken later.
+  virtual bool holds(Client& client, const Request& request) = 0;
   /// Inside a transaction: appends to `out` what is to be sent in the place of `request`, one
   /// request with the same reply. False, and nothing appended: the request itself.
   virtual bool rewrite_queued(const Client& client, const Request& request, std::string& out) = 0;

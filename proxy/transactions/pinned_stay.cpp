@@ -208,8 +208,9 @@ Taken PinnedStay::handle(Client& client, Request& request) {
     }
   }
   if (deny(request)) return Taken::yes;
-  const bool is_hawsers =
-      action == Action::stand_in || (asks_for_commands(request) && !needs_connection(request));
+  // What is published may be hawser's to do.
+  const bool is_hawsers = action == Action::stand_in || has_name(request, "publish") ||
+                          (asks_for_commands(request) && !needs_connection(request));
   if (is_hawsers && !state_.will_queue()) return parts_.ordinary.handle(client, request);
   const bool backlog = lease_ != nullptr &&
                        lease_->lane().queued_bytes() > parts_.upstream.settings().lanes.max_bytes;

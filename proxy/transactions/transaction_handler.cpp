@@ -10,6 +10,10 @@ Taken TransactionHandler::handle(Client& client, Request& request) {
   if (name == "exec" || name == "discard" || name == "unwatch") {
     return forward_.handle(client, request);
   }
+  const bool begins = name == "multi" || name == "watch";
+  if (begins && parts_.rules != nullptr && parts_.rules->holds(client, request)) {
+    return Taken::later;
+  }
   if (name == "multi") {
     const BlockScan scan = scan_block(request.following, parts_.upstream.limits(),
                                       parts_.upstream.settings().lanes.large_request);

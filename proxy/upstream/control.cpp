@@ -46,9 +46,11 @@ class Control::Conversation final : public SocketOwner,
                                     public std::enable_shared_from_this<Conversation> {
  public:
   Conversation(Control& control, std::string request, std::size_t replies, std::size_t asked,
-               TimePoint deadline, bool is_overtaking, std::function<void(ControlAnswer)> done)
+               bool logs_in, TimePoint deadline, bool is_overtaking,
+               std::function<void(ControlAnswer)> done)
       : control_(control),
         is_overtaking_(is_overtaking),
+        logs_in_(logs_in),
         request_(std::move(request)),
         replies_(replies),
         asked_(asked),
@@ -99,7 +101,14 @@ class Control::Conversation final : public SocketOwner,
       }
       if (decoded == nullptr) break;
       const std::unique_ptr<redisReply, ReplyEnd> reply(static_cast<redisReply*>(decoded));
-      // Replies to what precedes the question: had they mattered, the last one says so too.
+      if (std::exchange(logs_in_, false) && reply->type == REDIS_REPLY_ERROR) {
+        // What follows would be done with another's rights: that is the answer to all of it.
+        const ControlReply refusal = read(*reply);
+        finish({ControlAnswer::Kind::error, 0, refusal.text,
+                std::vector<ControlReply>(asked_, refusal)});
+        return;
+      }
+      // Of what else precedes the question the replies do not matter.
       if (replies_ <= asked_) taken_.push_back(read(*reply));
       if (--replies_ > 0) continue;
       const ControlReply& last = taken_.back();
@@ -154,6 +163,7 @@ class Control::Conversation final : public SocketOwner,
 
   Control& control_;
   const bool is_overtaking_;
+  bool logs_in_;  ///< And has no answer to that yet.
   std::string request_;
   std::size_t replies_;      ///< Still to come.
   const std::size_t asked_;  ///< Of them, the last so many are the question's own.
@@ -186,6 +196,7 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
       commands.push_back({"AUTH", login.password});
     }
   }
+  const bool logs_in = !commands.empty();
   commands.push_back({"CLIENT", "SETNAME", parts_.connection_name(LaneRole::control)});
   commands.insert(commands.end(), question.commands.begin(), question.commands.end());
   std::string request;
@@ -193,7 +204,7 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
     protocol::append_command(request, {command.begin(), command.end()});
   }
   const auto conversation = std::make_shared<Conversation>(
-      *this, std::move(request), commands.size(), question.commands.size(), deadline,
+      *this, std::move(request), commands.size(), question.commands.size(), logs_in, deadline,
       question.overtakes, std::move(done));
   conversations_.push_back(conversation);
   if (question.overtakes) {

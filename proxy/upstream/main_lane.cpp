@@ -295,6 +295,7 @@ void MainLane::on_lane_rejection(Lane& lane, const Rejection& why, PendingReques
   if (why.is_unknown_script) {
     request.bytes = parts_.scripts.to_eval(request.bytes);
     request.error = failure_reply(Failure::down);  // It asked for no script.
+    request.is_free = true;
   }
   const auto waiting = std::count_if(waiting_.begin(), waiting_.end(), [&](const auto& other) {
     return other.slots.front().origin() == origin;

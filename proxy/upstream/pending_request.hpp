@@ -44,6 +44,7 @@ struct PendingRequest {
   std::uint64_t server = 0;                    ///< See Request.
   Failure failure = Failure::down;  ///< What it is answered if it is not sent any more ...
   std::int64_t failure_number = 0;  ///< ... with the number in its text ...
+  bool is_free = false;             ///< Its next attempt is no retry: nothing was wrong with Redis.
   std::string error;                ///< ... unless Redis had rejected it: with these words.
 };
 

@@ -4,6 +4,13 @@
 
 namespace hawser {
 
+namespace {
+
+/// How often the same request may be sent again for what is no fault.
+constexpr std::uint8_t kMostFree = 4;
+
+}  // namespace
+
 Retries::Retries(UpstreamParts& parts, std::function<void(std::vector<PendingRequest>)> resend)
     : parts_(parts),
       resend_(std::move(resend)),
@@ -18,6 +25,7 @@ std::size_t Retries::size() const {
 
 bool Retries::may_retry(const PendingRequest& request) const {
   const auto& retry = parts_.settings.retry;
+  if (request.is_free) return request.attempts < kMostFree && parts_.health.allows();
   const bool wanted = request.effect() == Effect::read ? retry.reads != config::RetryReads::never
                                                        : retry.writes != config::RetryWrites::never;
   return wanted && request.attempts < retry.max && parts_.health.allows() &&
@@ -60,6 +68,12 @@ void Retries::on_lane_end() {
 
 void Retries::schedule(Groups::iterator group) {
   Group& complete = group->second;
+  if (std::all_of(complete.requests.begin(), complete.requests.end(),
+                  [](const PendingRequest& request) { return request.is_free; })) {
+    complete.due = parts_.loop.now();
+    timer_.set_no_later_than(complete.due);
+    return;
+  }
   if (!parts_.health.budget().take(complete.requests.size())) {
     parts_.stats.retries[RetryOutcome::refused].add(complete.requests.size());
     give_up(group);
@@ -104,7 +118,10 @@ void Retries::on_due() {
   }
   for (Group& group : due) {
     if (!parts_.health.allows()) continue;
-    for (PendingRequest& request : group.requests) ++request.attempts;
+    for (PendingRequest& request : group.requests) {
+      ++request.attempts;
+      request.is_free = false;
+    }
     resend_(std::move(group.requests));
   }
 }
