@@ -11,6 +11,7 @@ class HawserCase(unittest.TestCase):
 
     redis_options = ()
     settings = {}
+    arguments = ()
     unix = False
     url_password = ""
 
@@ -20,7 +21,7 @@ class HawserCase(unittest.TestCase):
         cls.addClassCleanup(cls.redis.stop)
         login = f":{cls.url_password}@" if cls.url_password else ""
         url = f"redis://{login}127.0.0.1:{cls.redis.port}"
-        cls.hawser = Hawser(url, unix=cls.unix, **cls.settings)
+        cls.hawser = Hawser(url, unix=cls.unix, arguments=cls.arguments, **cls.settings)
 
     @classmethod
     def tearDownClass(cls):

@@ -57,13 +57,16 @@ class RedisServer:
         self.prefix = prefix
         self.options = options
         self.process = None
+        # What a replica receives is there, and read when it is started again.
+        self.folder = tempfile.TemporaryDirectory(prefix="hawser-redis-")
         if start:
             self.start()
 
     def start(self):
         self.process = subprocess.Popen(
             [*self.prefix, "redis-server", "--port", str(self.port), "--save", "",
-             "--appendonly", "no", "--enable-debug-command", "yes", *self.options],
+             "--appendonly", "no", "--enable-debug-command", "yes", "--dir", self.folder.name,
+             *self.options],
             stdout=subprocess.DEVNULL, preexec_fn=end_with_parent)
         eventually(lambda: accepts(self.port, self.host), "redis-server listens")
 
@@ -81,6 +84,7 @@ class RedisServer:
         if self.process is not None and self.process.poll() is None:
             self.thaw()
             self.kill()
+        self.folder.cleanup()
 
 
 class Hawser:
