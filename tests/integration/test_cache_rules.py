@@ -7,7 +7,8 @@ from cache_case import CacheCase, in_threads, index, with_rules
 from resp import Client, ErrorReply, encode
 from servers import Hawser, RedisServer, eventually
 
-RULES = (("r:{a}:*", ["t:{a}", "all"]), ("r:{a}:x{b}", ["{b}"]), ("\\*{c}", ["star"]))
+RULES = (("r:{a}:*", ["t:{a}", "all"]), ("r:{a}:x{b}", ["{b}"]), ("\\*{c}", ["star"]),
+         ("__hawser__:*", ["own"]))
 TAGGED = 'hawser_cache_rule_writes_total{result="tagged"}'
 REFUSED = 'hawser_cache_rule_writes_total{result="refused"}'
 UNAVAILABLE = 'hawser_cache_rule_writes_total{result="unavailable"}'

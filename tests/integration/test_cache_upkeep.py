@@ -126,7 +126,7 @@ class ScriptCache(CacheCase):
 
         def disturb():
             direct("SCRIPT", "FLUSH", random.choice(["SYNC", "ASYNC"]))
-            time.sleep(random.random() / 50)
+            time.sleep(random.random() / 5)
 
         # What is sent behind a script that Redis forgot cannot be overtaken by it.
         refused = self.assert_all_is_well(disturb, 4, ("PROXYDOWN",))
