@@ -106,7 +106,10 @@ void Circuit::follow() {
 /// One round: PING comes last, since servers that load or are busy answer ROLE all the same.
 void Circuit::ask() {
   const std::uint32_t round = parts_.health.breaker().begin_round(parts_.loop.now());
-  control_.ask({.user = kUpstreamUser, .commands = {{"ROLE"}, {"PING"}}, .overtakes = true},
+  control_.ask({.user = kUpstreamUser,
+                .commands = {{"ROLE"}, {"PING"}},
+                .overtakes = true,
+                .asks_anyway = true},
                parts_.loop.now() + parts_.settings.timeout.connect,
                [this, round](const ControlAnswer& answer) { on_answer(round, answer); });
 }

@@ -45,13 +45,15 @@ ControlReply read(const redisReply& reply) {
 class Control::Conversation final : public SocketOwner,
                                     public std::enable_shared_from_this<Conversation> {
  public:
-  Conversation(Control& control, std::string request, std::size_t replies, std::size_t asked,
-               bool logs_in, TimePoint deadline, bool is_overtaking,
+  /// `login`, if not empty, is one request, and `request` is sent when it has succeeded.
+  Conversation(Control& control, std::string login, std::string request, std::size_t replies,
+               std::size_t asked, TimePoint deadline, bool is_overtaking,
                std::function<void(ControlAnswer)> done)
       : control_(control),
         is_overtaking_(is_overtaking),
-        logs_in_(logs_in),
-        request_(std::move(request)),
+        is_logging_in_(!login.empty()),
+        request_(is_logging_in_ ? std::move(login) : std::move(request)),
+        after_login_(is_logging_in_ ? std::move(request) : std::string()),
         replies_(replies),
         asked_(asked),
         deadline_(deadline),
@@ -101,18 +103,22 @@ class Control::Conversation final : public SocketOwner,
       }
       if (decoded == nullptr) break;
       const std::unique_ptr<redisReply, ReplyEnd> reply(static_cast<redisReply*>(decoded));
-      if (std::exchange(logs_in_, false) && reply->type == REDIS_REPLY_ERROR) {
-        // What follows would be done with another's rights: that is the answer to all of it.
-        const ControlReply refusal = read(*reply);
-        finish({ControlAnswer::Kind::error, 0, refusal.text,
-                std::vector<ControlReply>(asked_, refusal)});
-        return;
+      if (is_logging_in_) {
+        is_logging_in_ = false;
+        if (reply->type == REDIS_REPLY_ERROR) {
+          refuse(read(*reply));
+          return;
+        }
+        request_ = std::move(after_login_);
+        write();
+        if (!done_) return;
+        continue;
       }
-      // Of what else precedes the question the replies do not matter.
+      // Replies to what precedes the question: had they mattered, the last one says so too.
       if (replies_ <= asked_) taken_.push_back(read(*reply));
       if (--replies_ > 0) continue;
       const ControlReply& last = taken_.back();
-      if (last.is_error && last.text.starts_with("ERR max number of clients")) {
+      if (is_full(last)) {
         finish({ControlAnswer::Kind::unreachable, 0, "max number of clients reached", {}});
         return;
       }
@@ -126,6 +132,19 @@ class Control::Conversation final : public SocketOwner,
   void on_writable() override { write(); }
 
  private:
+  static bool is_full(const ControlReply& reply) {
+    return reply.is_error && reply.text.starts_with("ERR max number of clients");
+  }
+  /// The user is not let in: on this connection the question would be another user's, perhaps one
+  /// with more rights. To each of its commands that is the reply.
+  void refuse(const ControlReply& reply) {
+    if (is_full(reply)) {
+      finish({ControlAnswer::Kind::unreachable, 0, "max number of clients reached", {}});
+      return;
+    }
+    finish({ControlAnswer::Kind::error, 0, reply.text, std::vector<ControlReply>(asked_, reply)});
+  }
+
   void on_connected(ConnectResult result) {
     if (result.descriptor < 0) {
       finish({ControlAnswer::Kind::unreachable, 0, std::move(result.error), {}});
@@ -163,8 +182,9 @@ class Control::Conversation final : public SocketOwner,
 
   Control& control_;
   const bool is_overtaking_;
-  bool logs_in_;  ///< And has no answer to that yet.
+  bool is_logging_in_;
   std::string request_;
+  std::string after_login_;
   std::size_t replies_;      ///< Still to come.
   const std::size_t asked_;  ///< Of them, the last so many are the question's own.
   std::vector<ControlReply> taken_;
@@ -187,24 +207,29 @@ void Control::close() {
 
 void Control::ask(const ControlQuestion& question, TimePoint deadline,
                   std::function<void(ControlAnswer)> done) {
-  std::vector<ControlQuestion::Command> commands;
+  std::string login;
   if (question.user) {
-    const Users::Credentials& login = parts_.users.credentials(*question.user);
-    if (!login.user.empty()) {
-      commands.push_back({"AUTH", login.user, login.password});
-    } else if (!login.password.empty()) {
-      commands.push_back({"AUTH", login.password});
+    const Users::Credentials& known = parts_.users.credentials(*question.user);
+    if (!known.user.empty()) {
+      protocol::append_command(login, {"AUTH", known.user, known.password});
+    } else if (!known.password.empty()) {
+      protocol::append_command(login, {"AUTH", known.password});
     }
   }
-  const bool logs_in = !commands.empty();
-  commands.push_back({"CLIENT", "SETNAME", parts_.connection_name(LaneRole::control)});
+  std::vector<ControlQuestion::Command> commands = {
+      {"CLIENT", "SETNAME", parts_.connection_name(LaneRole::control)}};
   commands.insert(commands.end(), question.commands.begin(), question.commands.end());
   std::string request;
   for (const auto& command : commands) {
     protocol::append_command(request, {command.begin(), command.end()});
   }
+  std::size_t replies = commands.size();
+  if (question.asks_anyway && !login.empty()) {
+    request = std::exchange(login, {}) + request;
+    ++replies;
+  }
   const auto conversation = std::make_shared<Conversation>(
-      *this, std::move(request), commands.size(), question.commands.size(), logs_in, deadline,
+      *this, std::move(login), std::move(request), replies, question.commands.size(), deadline,
       question.overtakes, std::move(done));
   conversations_.push_back(conversation);
   if (question.overtakes) {

@@ -29,13 +29,16 @@ struct ControlAnswer {
   std::vector<ControlReply> replies;  ///< Those to the question's commands; none if unreachable.
 };
 
-/// One question: commands for a connection of its own, in one write.
+/// One question: commands for a connection of its own, in one write, after its login if it has one.
+/// If that is refused the question is not asked, and the refusal is the reply to each command.
 struct ControlQuestion {
   using Command = std::vector<std::string>;
   std::optional<UserId> user;     ///< Whose connection; none: one that is not logged in.
   std::vector<Command> commands;  ///< The last one's reply is the answer.
   /// Does not wait behind other questions: for what must be heard while Redis is busy with them.
   bool overtakes = false;
+  /// Is asked even if the login is refused, whoever it is then: for what tells of the server only.
+  bool asks_anyway = false;
 };
 
 /// Hawser's own questions to the upstream, each on a short-lived RESP2 connection, so that they
