@@ -79,7 +79,10 @@ Taken RuleHandler::send(Client& client, Request& request) {
   how.is_quiet = is_large;
   how.is_whole = is_large || !is_alone || !how.script.is_loaded;
   scratch_.clear();
-  if (!writer_.append(request, how, scratch_)) return parts_.next.handle(client, request);
+  if (!writer_.append(request, how, scratch_)) {
+    if (request.argc() > RuleWriter::kMostWords) parts_.stats.unindexed.add();
+    return parts_.next.handle(client, request);
+  }
   note(client.context());
   Request own = request;
   own.raw = scratch_;

@@ -9,13 +9,6 @@
 
 namespace hawser {
 
-namespace {
-
-/// Lua cannot hand on more than some thousands of values at once.
-constexpr std::size_t kMostWords = 2000;
-
-}  // namespace
-
 std::int64_t expiry_of(const Request& request, std::int64_t now_ms) {
   const std::string_view name = request.command->name;
   const std::int64_t never = kForEver + now_ms;

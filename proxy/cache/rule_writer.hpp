@@ -28,6 +28,9 @@ class RuleWriter {
     return false;
   }
 
+  /// Longer requests are left as they are: Lua cannot hand on more than some thousands of values.
+  static constexpr std::size_t kMostWords = 6000;
+
   struct How {
     Script& script;
     bool is_whole = false;    ///< Not by its digest.

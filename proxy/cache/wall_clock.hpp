@@ -15,7 +15,7 @@ inline std::int64_t wall_clock_ms() {
 /// When something expires, as it stands in an index: a little later, so that writing it again soon
 /// does not move it there.
 inline std::int64_t score_of(std::int64_t expiry_ms) {
-  constexpr std::int64_t kGrid = 10'000;
+  constexpr std::int64_t kGrid = 1000;
   return (expiry_ms / kGrid + 1) * kGrid;
 }
 

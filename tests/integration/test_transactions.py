@@ -523,6 +523,7 @@ class LostBehindExec(unittest.TestCase):
             client(*words)
         client.send("EXEC")
         eventually(lambda: direct("GET", "a") == b"1", "it happened")
+        time.sleep(0.3)  # And its reply has come.
         way.end_role(b":pinned")
         reply = client.read()
         self.assertIsInstance(reply, list)

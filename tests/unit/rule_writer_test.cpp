@@ -70,8 +70,8 @@ using Sent = std::vector<std::string>;
 TEST_F(RuleWriterTest, AWriteTakesItsTagsAlong) {
   EXPECT_EQ(sent({"SETEX", "list:7:1", "10", "v"}),
             (Sent{"EVALSHA", "the digest", "1", "list:7:1", "", "", "4", "SETEX", "list:7:1", "10",
-                  "v", "h:tag:company:7:orders", "1700000020000", "list:7:1", "h:tag:orders",
-                  "1700000020000", "list:7:1"}));
+                  "v", "h:tag:company:7:orders", "1700000011000", "list:7:1", "h:tag:orders",
+                  "1700000011000", "list:7:1"}));
 }
 
 TEST_F(RuleWriterTest, OfManyOnlyThoseThatFit) {
