@@ -452,6 +452,7 @@ void ClientSession::discard_input() {
 /// The client has ended its side. What it asked before is still answered, as far as it reads; but
 /// a connection of its own is closed at once, so that nothing is popped for nobody.
 void ClientSession::on_peer_gone(bool may_still_read) {
+  set_ended_input();
   const bool waits = unanswered() > 0 || !replies_->output().empty();
   if (may_still_read && outlives_input() && rest_ != nullptr && !rest_->incomplete) {
     input_ended_ = true;  // Whole requests have come that may not be dispatched yet.

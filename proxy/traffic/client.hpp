@@ -71,6 +71,10 @@ class Client : public std::enable_shared_from_this<Client> {
   bool is_piped() const { return is_piped_; }
   void set_piped() { is_piped_ = true; }
 
+  /// Whether it has ended its side: it may still read, but will send nothing more. What is only of
+  /// use to who goes on sending is not for it.
+  bool has_ended_input() const { return has_ended_input_; }
+
   /// While set, places go to `sink` instead of the client's order of replies: what is asked then
   /// runs as part of EXEC, whose reply it is put into.
   void capture(ReplySink* sink) { capture_ = sink; }
@@ -89,6 +93,7 @@ class Client : public std::enable_shared_from_this<Client> {
  protected:
   explicit Client(std::uint64_t id) : id_(id) {}
   ReplySink* captured_by() const { return capture_; }
+  void set_ended_input() { has_ended_input_ = true; }
 
  private:
   const std::uint64_t id_;
@@ -96,6 +101,7 @@ class Client : public std::enable_shared_from_this<Client> {
   const void* route_ = nullptr;
   ReplySink* capture_ = nullptr;
   bool is_piped_ = false;
+  bool has_ended_input_ = false;
   std::unique_ptr<std::string> name_;  ///< Few have one, so it takes no room in the others.
   std::shared_ptr<Handler> own_handler_;
   std::shared_ptr<Subscriptions> subscriptions_;
