@@ -7,7 +7,8 @@ namespace {
 PinnedSession::Stay stay_of(const Request& request) {
   if (request.command == nullptr) return PinnedSession::Stay::one_request_unsure;
   if (request.command->treatment == protocol::Treatment::shared ||
-      request.command->command_class == CommandClass::blocking) {
+      request.command->command_class == CommandClass::blocking ||
+      request.command->command_class == CommandClass::cache) {  // A script of hawser's own.
     return PinnedSession::Stay::one_request;
   }
   if (request.command->is(protocol::flag::allow_busy) &&
