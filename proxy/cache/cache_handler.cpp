@@ -1,9 +1,11 @@
 #include "proxy/cache/cache_handler.hpp"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
 #include "protocol/reply_writer.hpp"
+#include "proxy/cache/late_place.hpp"
 #include "proxy/cache/lua_scripts.hpp"
 #include "proxy/cache/tagged_set.hpp"
 #include "proxy/cache/wall_clock.hpp"
@@ -17,6 +19,11 @@ constexpr std::string_view kNoLeases =
     "-ERR leases are not available: the user may not run INFO\r\n";
 /// Under a tag it would be deleted with it.
 constexpr std::string_view kReserved = "ERR the key is reserved by cache.prefix";
+
+/// How long it is tried to undo what should not have been done.
+constexpr Duration kOwedFor = std::chrono::seconds(60);
+/// Of a server's number in hex.
+constexpr std::size_t kServerDigits = 16;
 
 std::string random_hex() {
   static thread_local std::random_device device;
@@ -60,50 +67,81 @@ class CacheHandler::Tap final : public ReplyTap {
 };
 
 /// Takes the reply to a question for a value or a lease, and makes a token whole: it names the
-/// server that granted it.
+/// server that granted it. A lease that nobody takes is given back, also one that is granted only
+/// after the question was given up.
 class CacheHandler::LeaseTap final : public ReplySink {
  public:
-  LeaseTap(CacheHandler& handler, const Context& context, AskDone done, AskFailed failed)
-      : handler_(handler), context_(context), done_(std::move(done)), failed_(std::move(failed)) {}
+  LeaseTap(CacheHandler& handler, const LeaseWaiters::Question& question, std::string nonce,
+           LeaseWaiters::Answer done, LeaseWaiters::Failed failed)
+      : handler_(handler),
+        context_(question.context),
+        release_{question.context, handler.parts_.keys.lease(question.key), std::move(nonce),
+                 handler.upstream_.loop().now() + kOwedFor},
+        owed_(handler.owed_),
+        done_(std::move(done)),
+        failed_(std::move(failed)) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
     if (!reply.bytes.starts_with('-')) handler_.scripts_.get.is_loaded = true;
     if (!has_token(reply.bytes)) {
-      done_(reply.bytes);
+      (void)done_(reply);
       return;
     }
     const MainLane* lane = handler_.upstream_.find_main_lane(context_);
     const std::uint64_t server = lane != nullptr ? lane->server() : 0;
+    if (server == 0) {
+      handler_.owed_->make(release_);
+      (void)done_(Reply{kNoLeases});
+      return;
+    }
     // A token has no line ends, so the last bulk string begins where it seems to.
     const std::size_t line = reply.bytes.rfind("\r\n$") + 2;
     const std::size_t token = reply.bytes.find("\r\n", line) + 2;
     std::string whole = to_hex(server) + "-";
     whole += reply.bytes.substr(token, reply.bytes.size() - token - 2);
-    std::string out(reply.bytes.substr(0, line));
-    protocol::ReplyWriter(out, context_.resp).bulk(whole);
-    done_(server != 0 ? std::string_view(out) : kNoLeases);
+    std::string last;
+    protocol::ReplyWriter(last, context_.resp).bulk(whole);
+    // In a block of its own: a long value is not copied again.
+    BlockPtr block = handler_.upstream_.loop().blocks().take(line + last.size());
+    block->append(reply.bytes.substr(0, line));
+    block->append(last);
+    if (!done_(Reply{block->view(), &block})) handler_.owed_->make(release_);
   }
   void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    if (failure_row(failure).outcome == Outcome::unknown) on_settled();
     failed_(failure, number);
+  }
+  void on_expiry(std::uint32_t, Failure failure, std::int64_t number) override {
+    failed_(failure, number);
+  }
+  void on_settled() override {
+    if (const auto owed = owed_.lock()) owed->make_soon(release_);
   }
 
  private:
   CacheHandler& handler_;
   const Context context_;
-  const AskDone done_;
-  const AskFailed failed_;
+  const OwedCalls::Call release_;  ///< Of the lease, if it was granted.
+  const std::weak_ptr<OwedCalls> owed_;
+  const LeaseWaiters::Answer done_;
+  const LeaseWaiters::Failed failed_;
 };
 
 CacheHandler::CacheHandler(Parts parts)
     : parts_(std::move(parts)),
       upstream_(parts_.upstream),
-      scripts_{upstream_.scripts().add(lua::kSet), upstream_.scripts().add(lua::kSetLeased),
-               upstream_.scripts().add(lua::kGet), upstream_.scripts().add(lua::kTag),
+      scripts_{upstream_.scripts().add(lua::kSet),
+               upstream_.scripts().add(lua::kSetLeased),
+               upstream_.scripts().add(lua::kSetLeasedApart),
+               upstream_.scripts().add(lua::kGet),
+               upstream_.scripts().add(lua::kTag),
                upstream_.scripts().add(lua::kUntag)},
       waiters_(upstream_, parts_.stats,
-               [this](const LeaseWaiters::Question& question, const LeaseWaiters::Answer& answer) {
-                 ask(question, answer, [answer](Failure, std::int64_t) { answer({}); });
-               }) {}
+               [this](const LeaseWaiters::Question& question, LeaseWaiters::Answer answer,
+                      LeaseWaiters::Failed failed) {
+                 ask(question, std::move(answer), std::move(failed));
+               }),
+      owed_(std::make_shared<OwedCalls>(parts_.caller, upstream_.scripts().add(lua::kRelease))) {}
 
 Taken CacheHandler::handle(Client& client, Request& request) {
   const CacheCommand command = parse_cache_command(request);
@@ -156,9 +194,9 @@ Taken CacheHandler::set(Client& client, Request& request, const CacheSet& comman
   keys.insert(keys.end(), write.indexes.begin(), write.indexes.end());
   Outgoing out;
   out.script = &scripts_.set;
-  // Whole if it is large: where such a request goes nobody sees that Redis forgot the script.
+  out.is_apart = goes_apart(client, request);
   out.bytes = ScriptCaller::request(
-      *out.script, keys, {command.value, write.life, write.score, write.prune}, is_large);
+      *out.script, keys, {command.value, write.life, write.score, write.prune}, out.is_apart);
   out.written = command.key;
   return send(client, request, out);
 }
@@ -170,15 +208,18 @@ Taken CacheHandler::set_tagged(Client& client, Request& request, const Write& wr
   const TaggedSet block{write.command.key, write.command.value, write.life, write.score,
                         write.indexes};
   const Context context = client.context();
-  auto* sink = new TaggedSetSink(
-      write.indexes.size(), client.open_slot(request),
-      [this, context, key = std::string(write.command.key)](TaggedSetSink::End end) {
-        if (end == TaggedSetSink::End::unindexed) {
-          parts_.caller.command(Passage::lane, context, {"UNLINK", key}, [](const auto&) {});
-        } else if (end == TaggedSetSink::End::stored && !waiters_.empty()) {
-          waiters_.wake(context.database, key);
-        }
-      });
+  auto* sink =
+      new TaggedSetSink(write.indexes.size(), client.open_slot(request),
+                        [this, context, key = std::string(write.command.key),
+                         value = std::string(write.command.value)](TaggedSetSink::End end) {
+                          if (end == TaggedSetSink::End::unindexed) {
+                            // Before the client's next requests; if it has to be said again, only
+                            // of this value.
+                            owed_->make({context, key, value, upstream_.loop().now() + kOwedFor});
+                          } else if (end == TaggedSetSink::End::stored && !waiters_.empty()) {
+                            waiters_.wake(context.database, key);
+                          }
+                        });
   std::vector<SlotHandle> slots;
   for (std::uint32_t place = 0; place < block.requests(); ++place) {
     slots.emplace_back(*sink, place);
@@ -213,11 +254,15 @@ Taken CacheHandler::set_leased(Client& client, Request& request, const Write& wr
   for (const std::string_view tag : command.tags) noted.push_back("t" + std::string(tag));
   args.insert(args.end(), noted.begin(), noted.end());
   Outgoing out;
-  out.script = &scripts_.set_leased;
+  out.is_apart = goes_apart(client, request);
+  out.script = out.is_apart ? &scripts_.set_leased_apart : &scripts_.set_leased;
   out.server = command.lease->server;
   out.is_leased = true;
   out.written = command.key;
-  out.bytes = ScriptCaller::request(*out.script, keys, args);
+  const std::string number = to_hex(command.lease->server);
+  const std::string server = "r" + std::string(kServerDigits - number.size(), '0') + number;
+  if (out.is_apart) args.push_back(server);
+  out.bytes = ScriptCaller::request(*out.script, keys, args, out.is_apart);
   return send(client, request, out);
 }
 
@@ -234,7 +279,8 @@ Taken CacheHandler::tag(Client& client, Request& request, const CacheTag& comman
   return send(client, request, out);
 }
 
-CacheHandler::Outgoing CacheHandler::get_request(const LeaseWaiters::Question& question) {
+CacheHandler::Outgoing CacheHandler::get_request(const LeaseWaiters::Question& question,
+                                                 std::string_view nonce) {
   const std::string lease = parts_.keys.lease(question.key);
   const std::string invalidated = parts_.keys.invalidated();
   const std::string last = parts_.keys.last();
@@ -243,48 +289,66 @@ CacheHandler::Outgoing CacheHandler::get_request(const LeaseWaiters::Question& q
   Outgoing out;
   out.script = &scripts_.get;
   out.bytes = ScriptCaller::request(*out.script, {question.key, lease, invalidated, last},
-                                    {stale, life, random_hex(), random_hex()});
+                                    {stale, life, nonce, random_hex()});
   return out;
 }
 
 Taken CacheHandler::get(Client& client, Request& request, const CacheGet& command) {
   const LeaseWaiters::Question question{client.context(), std::string(command.key),
                                         command.lease_ms.value_or(0), command.stale_ms.value_or(0)};
-  if (!command.lease_ms) return send(client, request, get_request(question));
+  if (!command.lease_ms) return send(client, request, get_request(question, {}));
   MainLane* lane = upstream_.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;
   client.set_route(lane);
   const auto& settings = upstream_.settings();
-  const Duration given = settings.timeout.total + settings.cache.wait + settings.timeout.command;
-  // The client's next requests go on: one of them may bring what this one waits for.
+  // Whoever joins a group sends nothing that would be refused.
+  if (!upstream_.circuit().allows()) {
+    upstream_.refuse(client.open_slot(request));
+    return Taken::yes;
+  }
+  // Longer than the first question, the wait, and the last question can take.
+  const Duration given = settings.timeout.total + settings.cache.wait + settings.timeout.total;
+  // The client's next requests go on: one of them may bring what this one waits for. What is asked
+  // first goes out in the client's order, so a value that is there is the one of that place; who
+  // has to wait gets what there is at the end of the wait.
   auto held = std::make_shared<HeldAnswer>(client, request, upstream_.loop(),
                                            upstream_.loop().now() + given, given,
                                            HeldAnswer::Next::goes_on);
   if (waiters_.contains(question)) {
     parts_.stats.leases_waited.add();
-    waiters_.add(question, std::move(held), upstream_.loop().now() + settings.cache.wait);
+    waiters_.add(question, std::move(held));
     return Taken::yes;
   }
   ask(
       question,
-      [this, question, held](std::string_view reply) {
-        if (reply != kHeld) {
-          held->complete(reply);
-          return;
+      [this, question, held](Reply reply) {
+        const RespVersion resp = question.context.resp;
+        const bool is_held = reply.bytes == kHeld;
+        if (!held->is_waited_for() && (is_held || has_token(reply.bytes))) {
+          // It has left, or has at least ended its side: it would fill nothing.
+          held->complete(is_held ? plain_miss(resp) : without_token(reply.bytes, resp));
+          return false;
         }
-        parts_.stats.leases_waited.add();
-        waiters_.add(question, held, upstream_.loop().now() + upstream_.settings().cache.wait);
+        if (is_held) {
+          parts_.stats.leases_waited.add();
+          waiters_.add(question, held);
+        } else {
+          held->complete(reply);
+        }
+        return true;
       },
       [held](Failure failure, std::int64_t number) { held->fail(failure, number); });
   return Taken::yes;
 }
 
-void CacheHandler::ask(const LeaseWaiters::Question& question, AskDone done, AskFailed failed) {
-  const Outgoing out = get_request(question);
+void CacheHandler::ask(const LeaseWaiters::Question& question, LeaseWaiters::Answer done,
+                       LeaseWaiters::Failed failed) {
+  std::string nonce = random_hex();
+  const Outgoing out = get_request(question, nonce);
   static const protocol::Command* const row = protocol::find_command("cache.get");
   Request own{.raw = out.bytes, .args = {}, .command = row, .following = {}};
   own.arrived = upstream_.loop().now();
-  auto* tap = new LeaseTap(*this, question.context, std::move(done), std::move(failed));
+  auto* tap = new LeaseTap(*this, question, std::move(nonce), std::move(done), std::move(failed));
   upstream_.forward(upstream_.main_lane(question.context), own, SlotHandle(*tap, 0));
 }
 
@@ -322,6 +386,12 @@ Taken CacheHandler::invalidate(Client& client, const Request& request,
   return Taken::yes;
 }
 
+/// Whether a request is too large for the connection others share. Behind requests of its own
+/// client it stays in their order.
+bool CacheHandler::goes_apart(const Client& client, const Request& request) const {
+  return request.raw.size() > upstream_.settings().lanes.large_request && client.unsettled() == 0;
+}
+
 Taken CacheHandler::send(Client& client, Request& request, const Outgoing& outgoing) {
   MainLane* lane = upstream_.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;
@@ -330,20 +400,28 @@ Taken CacheHandler::send(Client& client, Request& request, const Outgoing& outgo
   own.canonical = true;
   own.block = nullptr;
   own.server = outgoing.server;
-  const bool is_seen = !outgoing.script->is_loaded || outgoing.is_leased || !waiters_.empty();
-  if (!is_seen && own.raw.size() > upstream_.settings().lanes.large_request) {
-    // By its own name the client would keep that connection for life.
-    static const protocol::Command* const row = protocol::find_command("eval");
-    own.command = row;
-    return parts_.forward.handle(client, own);
-  }
+  if (outgoing.is_apart) return send_apart(client, request, own, outgoing);
   client.set_route(lane);
   SlotHandle slot = client.open_slot(request);
-  if (is_seen) {
+  const bool wakes = !outgoing.written.empty() && !waiters_.empty();
+  if (!outgoing.script->is_loaded || outgoing.is_leased || wakes) {
     slot = SlotHandle(*new Tap(*this, outgoing, client.context().database, std::move(slot)), 0);
   }
   upstream_.forward(lane, own, std::move(slot));
   return Taken::yes;
+}
+
+/// On a connection of its own, where the script goes whole: nobody there sends it again.
+Taken CacheHandler::send_apart(Client& client, const Request& request, Request& own,
+                               const Outgoing& outgoing) {
+  const SinkPtr<LatePlace> place(new LatePlace);
+  client.capture(place.get());
+  const Taken taken = parts_.forward.handle(client, own);
+  client.capture(nullptr);
+  if (taken == Taken::later) return taken;
+  auto* tap = new Tap(*this, outgoing, client.context().database, client.open_slot(request));
+  place->open(SlotHandle(*tap, 0));
+  return taken;
 }
 
 }  // namespace hawser

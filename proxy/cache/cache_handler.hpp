@@ -8,6 +8,7 @@
 #include "proxy/cache/cache_support.hpp"
 #include "proxy/cache/invalidations.hpp"
 #include "proxy/cache/lease_waiters.hpp"
+#include "proxy/cache/owed_calls.hpp"
 #include "proxy/cache/prune_chance.hpp"
 #include "proxy/traffic/handler.hpp"
 
@@ -35,11 +36,10 @@ class CacheHandler final : public Handler {
  private:
   class Tap;
   class LeaseTap;
-  using AskDone = LeaseWaiters::Answer;
-  using AskFailed = std::function<void(Failure failure, std::int64_t number)>;
   struct Scripts {
     Script& set;
     Script& set_leased;
+    Script& set_leased_apart;
     Script& get;
     Script& tag;
     Script& untag;
@@ -51,6 +51,7 @@ class CacheHandler final : public Handler {
     std::uint64_t server = 0;  ///< Only for this run of the server.
     std::string_view written;  ///< The key that is written; empty: none.
     bool is_leased = false;
+    bool is_apart = false;  ///< Too large for the shared connection.
   };
 
   /// What CACHE.SET is to note besides the value.
@@ -69,15 +70,19 @@ class CacheHandler final : public Handler {
   Taken tag(Client& client, Request& request, const CacheTag& command);
   Taken invalidate(Client& client, const Request& request, const CacheInvalidate& command);
 
+  bool goes_apart(const Client& client, const Request& request) const;
   Taken send(Client& client, Request& request, const Outgoing& outgoing);
+  Taken send_apart(Client& client, const Request& request, Request& own, const Outgoing& outgoing);
   static Taken answer(Client& client, const Request& request, std::string_view reply);
-  Outgoing get_request(const LeaseWaiters::Question& question);
-  void ask(const LeaseWaiters::Question& question, AskDone done, AskFailed failed);
+  Outgoing get_request(const LeaseWaiters::Question& question, std::string_view nonce);
+  void ask(const LeaseWaiters::Question& question, LeaseWaiters::Answer done,
+           LeaseWaiters::Failed failed);
 
   Parts parts_;
   Upstream& upstream_;
   Scripts scripts_;
   LeaseWaiters waiters_;
+  const std::shared_ptr<OwedCalls> owed_;
   PruneChance prune_chance_;
 };
 

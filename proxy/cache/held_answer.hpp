@@ -17,6 +17,9 @@ class HeldAnswer {
   /// The client's next requests: whether they are sent meanwhile.
   enum class Next : std::uint8_t {
     waits,  ///< And their time begins with this answer.
+    /// One of them may bring what this one waits for: an application with one connection has its
+    /// own CACHE.SET behind its waiting CACHE.GET. So the answer is as of its own end, not of its
+    /// place in the client's order: it may tell of what was asked behind it.
     goes_on,
   };
   /// Opens the request's slot. At `deadline` the answer is a time-out of `given`.
@@ -39,18 +42,22 @@ class HeldAnswer {
   HeldAnswer(const HeldAnswer&) = delete;
   HeldAnswer& operator=(const HeldAnswer&) = delete;
 
-  bool is_answered() const { return !slot_; }
-  void complete(std::string_view bytes) {
+  void complete(Reply reply) {
     if (!slot_) return;
-    slot_.complete(bytes);
+    slot_.complete(reply);
     release();
   }
+  void complete(std::string_view bytes) { complete(Reply{bytes}); }
   void fail(Failure failure, std::int64_t number) {
     if (!slot_) return;
     slot_.fail(failure, number);
     release();
   }
-  std::shared_ptr<Client> client() const { return client_.lock(); }
+  /// Whether there is somebody who could still do something with the answer.
+  bool is_waited_for() const {
+    const auto client = client_.lock();
+    return slot_ && client != nullptr && !client->has_ended_input();
+  }
 
  private:
   void release() {

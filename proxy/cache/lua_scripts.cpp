@@ -314,4 +314,16 @@ redis.call('TIME')
 return redis.status_reply('OK')
 )lua";
 
+const std::string kRelease = R"lua(
+if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('UNLINK', KEYS[1])
+)lua";
+
+// The argument more stands among the tags, where it names one that never was.
+const std::string kSetLeasedApart = R"lua(
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+if 'r' .. string.sub(run, 1, 16) ~= ARGV[#ARGV] then return false end
+)lua" + kSetLeased;
+
 }  // namespace hawser::lua
