@@ -301,24 +301,15 @@ Taken CacheHandler::get(Client& client, Request& request, const CacheGet& comman
   if (!client.may_go_to(lane)) return Taken::later;
   client.set_route(lane);
   const auto& settings = upstream_.settings();
-  // Whoever joins a group sends nothing that would be refused.
-  if (!upstream_.circuit().allows()) {
-    upstream_.refuse(client.open_slot(request));
-    return Taken::yes;
-  }
   // Longer than the first question, the wait, and the last question can take.
   const Duration given = settings.timeout.total + settings.cache.wait + settings.timeout.total;
-  // The client's next requests go on: one of them may bring what this one waits for. What is asked
-  // first goes out in the client's order, so a value that is there is the one of that place; who
+  // The client's next requests go on: one of them may bring what this one waits for. Everybody asks
+  // once in the order of his own requests, also while others wait for the same: an answer to what
+  // was asked before would be older than what he has written, or knows to be invalidated. Who then
   // has to wait gets what there is at the end of the wait.
   auto held = std::make_shared<HeldAnswer>(client, request, upstream_.loop(),
                                            upstream_.loop().now() + given, given,
                                            HeldAnswer::Next::goes_on);
-  if (waiters_.contains(question)) {
-    parts_.stats.leases_waited.add();
-    waiters_.add(question, std::move(held));
-    return Taken::yes;
-  }
   ask(
       question,
       [this, question, held](Reply reply) {

@@ -48,9 +48,8 @@ class LeaseWaiters final : private CircuitListener {
   LeaseWaiters(Upstream& upstream, CacheStats& stats, Ask ask);
 
   bool empty() const { return groups_.empty(); }
-  /// Whether somebody waits for that already: then Redis need not be asked once more.
-  bool contains(const Question& question) const { return groups_.contains(question); }
-  /// The caller, whose question was found to be another's to answer, waits for cache.wait.
+  /// The caller waits for cache.wait. Called with the reply that the value is another's to compute,
+  /// so that what was asked for the others before is answered already.
   void add(const Question& question, std::shared_ptr<HeldAnswer> answer);
   /// The key was written.
   void wake(std::uint32_t database, std::string_view key);
