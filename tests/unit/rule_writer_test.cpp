@@ -69,15 +69,16 @@ using Sent = std::vector<std::string>;
 
 TEST_F(RuleWriterTest, AWriteTakesItsTagsAlong) {
   EXPECT_EQ(sent({"SETEX", "list:7:1", "10", "v"}),
-            (Sent{"EVALSHA", "the digest", "1", "list:7:1", "", "", "4", "SETEX", "list:7:1", "10",
-                  "v", "h:tag:company:7:orders", "1700000011000", "list:7:1", "h:tag:orders",
-                  "1700000011000", "list:7:1"}));
+            (Sent{"EVALSHA", "the digest", "1", "list:7:1", "", "1700000000000", "4", "SETEX",
+                  "list:7:1", "10", "v", "3", "h:tag:company:7:orders", "1700000011000", "list:7:1",
+                  "3", "h:tag:orders", "1700000011000", "list:7:1"}));
 }
 
 TEST_F(RuleWriterTest, OfManyOnlyThoseThatFit) {
   const Sent got = sent({"MSET", "other", "1", "list:7:1", "2", "list:8:1", "3"}, true);
-  // Script, keys, three words of its own, the write, and two tags for each of two keys.
-  ASSERT_EQ(got.size(), 3U + 3 + 3 + 7 + 4 * 3);
+  // Script, keys, three words of its own, the write, then an index each for the two keys and one
+  // for both, with its size, name and (score, key).
+  ASSERT_EQ(got.size(), 3U + 3 + 3 + 7 + 4 + 4 + 6);
   EXPECT_EQ(got[0], "EVAL");
   EXPECT_EQ(got[1], "the body");
   EXPECT_EQ(got[2], "3");
