@@ -20,12 +20,16 @@ struct CacheStats final : StatsSource {
     out.counter("hawser_cache_bus_gaps_total",
                 "Messages of the invalidation bus before which others are missing.", {},
                 gaps.value());
+    out.counter("hawser_cache_bus_targets_left_out_total",
+                "Targets of invalidations not told to other instances: they are not valid UTF-8.",
+                {}, left_out.value());
     const auto gauge = [](const Gauge& value) { return static_cast<double>(value.value()); };
     constexpr const char* kInvalidations = "hawser_cache_invalidations_total";
     constexpr const char* kInvalidationsHelp = "Invalidations, by how they ended.";
     out.counter(kInvalidations, kInvalidationsHelp, {{"result", "done"}}, invalidated.value());
     out.counter(kInvalidations, kInvalidationsHelp, {{"result", "failed"}}, failed.value());
     out.counter(kInvalidations, kInvalidationsHelp, {{"result", "finished"}}, finished.value());
+    out.counter(kInvalidations, kInvalidationsHelp, {{"result", "given_up"}}, given_up.value());
     out.counter("hawser_cache_keys_deleted_total", "Keys deleted by invalidations.", {},
                 keys_deleted.value());
     out.gauge("hawser_cache_invalidations_in_progress", "Invalidations under way.", {},
@@ -64,6 +68,8 @@ struct CacheStats final : StatsSource {
   Counter invalidated;
   Counter failed;    ///< Invalidations Redis refused, or that could not begin.
   Counter finished;  ///< Left half done by another instance.
+  Counter given_up;  ///< Accepted, but Redis went on to refuse the user, or a limit was reached.
+  Counter left_out;  ///< Targets that have no form in a message.
   Counter keys_deleted;
   Gauge under_way;
   Gauge journaled;

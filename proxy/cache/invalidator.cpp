@@ -5,14 +5,27 @@
 #include <utility>
 
 #include "proxy/cache/drain_progress.hpp"
+#include "proxy/cache/invalidation_targets.hpp"
 #include "proxy/cache/lease_token.hpp"
+#include "proxy/cache/redis_refusal.hpp"
 
 namespace hawser {
 
 namespace {
 
-/// Before a step that Redis did not take is tried again.
+/// Before a step that Redis did not take is tried again: at first, and at most. Longer where the
+/// user's login is refused, since each try is another login.
 constexpr Duration kPause = std::chrono::milliseconds(100);
+constexpr Duration kLongestPause = std::chrono::seconds(1);
+constexpr Duration kRefusedPause = std::chrono::seconds(5);
+/// What was begun for a user whose login is refused for so long is left to others.
+constexpr Duration kRefusedForGood = std::chrono::seconds(60);
+/// Under way at a time, and bytes of their targets: with ASYNC nobody waits for the end.
+constexpr std::size_t kMostJobs = 1000;
+constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+/// Keys at once while the circuit is not closed: whoever asks then asks on a new connection each
+/// time, and the requests of all clients wait for the end.
+constexpr std::size_t kRestoringBatch = 1000;
 /// So many tags are noted in one step.
 constexpr std::size_t kTagsAtOnce = 100;
 /// What SCAN looks at in one step; few of these may fit the pattern.
@@ -30,11 +43,6 @@ class Beginning {
   std::shared_ptr<std::size_t> count_;
 };
 
-bool is_rejected(const ScriptAnswer& answer) {
-  return answer.kind == ScriptAnswer::Kind::error &&
-         find_rejection(protocol::error_word(answer.error)) != nullptr;
-}
-
 }  // namespace
 
 /// One invalidation under way: a sequence of steps, each a request whose answer leads to the next.
@@ -46,6 +54,7 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
         order_(std::move(order)),
         begun_(std::move(begun)),
         done_(std::move(done)),
+        bytes_(bytes_of(order_.targets)),
         again_(all.caller_.upstream().loop(), [this] { proceed(); }) {}
   virtual ~Job() = default;
 
@@ -63,6 +72,7 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
     step();
   }
   bool is_waiting() const { return again_.is_set(); }
+  std::size_t bytes() const { return bytes_; }
 
  protected:
   using Words = ScriptCaller::Words;
@@ -80,7 +90,6 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
     };
   }
   void begin(std::int64_t more) {
-    is_begun_ = true;
     const Done begun = std::exchange(begun_, nullptr);
     InvalidationResult result;
     result.keys = deleted_ + more;
@@ -90,10 +99,14 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
     deleted_ += keys;
     all_.stats_.keys_deleted.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, keys)));
   }
+  std::size_t batch() const { return all_.batch(order_.passage); }
+  void note_effect() { has_effect_ = true; }
   void finish(InvalidationResult result = {}) {
     const auto self = shared_from_this();
     result.keys = deleted_;
+    result.has_effect = has_effect_;
     std::erase(all_.jobs_, self);
+    all_.bytes_ -= bytes_;
     all_.stats_.under_way.set(static_cast<std::int64_t>(all_.jobs_.size()));
     release();
     done_(result);
@@ -108,33 +121,68 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
     const bool had_turn = std::exchange(has_turn_, false);
     switch (answer.kind) {
       case ScriptAnswer::Kind::reply:
+        pause_ = kPause;
+        refused_since_.reset();
+        if (!order_.only_finish) note_effect();
         next(answer);
         break;
       case ScriptAnswer::Kind::not_sent:
-        if (!is_begun_ && !may_have_begun_) {
+        if (has_effect_) {
+          try_again();
+        } else {
           finish({InvalidationResult::Kind::not_sent, 0, {}, answer.failure, answer.number});
-          break;
         }
-        again_.set(all_.caller_.upstream().loop().now() + kPause);
         break;
       case ScriptAnswer::Kind::unknown:
+        note_effect();
         // Whoever asks in this way begins anew when the upstream is back.
         if (order_.passage == Passage::control) {
           finish({InvalidationResult::Kind::not_sent, 0, {}, Failure::down, 0});
-          break;
+        } else {
+          try_again();
         }
-        may_have_begun_ = true;
-        again_.set(all_.caller_.upstream().loop().now() + kPause);
         break;
-      case ScriptAnswer::Kind::error:
-        if (is_rejected(answer) && (is_begun_ || may_have_begun_)) {
-          again_.set(all_.caller_.upstream().loop().now() + kPause);
+      case ScriptAnswer::Kind::error: {
+        const bool is_passing = refusal_of(answer.error) != Refusal::final;
+        if (is_passing && has_effect_ && order_.passage == Passage::lane) {
+          try_again();
         } else {
           finish({InvalidationResult::Kind::error, 0, answer.error, {}, 0});
         }
         break;
+      }
     }
     if (had_turn) all_.leave();
+  }
+  /// After a pause that grows; or never, if it is the user who is refused.
+  void try_again() {
+    Upstream& upstream = all_.caller_.upstream();
+    const TimePoint now = upstream.loop().now();
+    Duration longest = kLongestPause;
+    if (upstream.circuit().allows()) {
+      const MainLane* lane = upstream.find_main_lane(order_.context);
+      if (lane == nullptr || !lane->is_refused()) {
+        refused_since_.reset();
+      } else {
+        longest = kRefusedPause;
+        if (!refused_since_) refused_since_ = now;
+        if (now - *refused_since_ >= kRefusedForGood) {
+          upstream.log().warn("an invalidation is given up: Redis refuses its user",
+                              {{"target", order_.targets.front()},
+                               {"targets", order_.targets.size()},
+                               {"deleted", deleted_}});
+          all_.stats_.given_up.add();
+          finish({InvalidationResult::Kind::error,
+                  0,
+                  "-NOAUTH invalidation given up half-way, Redis refuses the user\r\n",
+                  {},
+                  0});
+          return;
+        }
+      }
+    }
+    again_.set(now + pause_);
+    pause_ = std::min(pause_ * 2, longest);
   }
   void release() {
     if (std::exchange(has_turn_, false)) all_.leave();
@@ -142,11 +190,13 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
 
   Done begun_;
   const Done done_;
+  const std::size_t bytes_;
   Timer again_;
+  Duration pause_ = kPause;
+  std::optional<TimePoint> refused_since_;
   std::int64_t deleted_ = 0;
   bool has_turn_ = false;
-  bool is_begun_ = false;
-  bool may_have_begun_ = false;
+  bool has_effect_ = false;
 };
 
 /// Notes the tags, then empties what was set apart under each.
@@ -156,8 +206,11 @@ class Invalidator::TagsJob final : public Job {
       : Job(all, std::move(order), std::move(begun), std::move(done)) {
     if (order_.only_finish) {
       noted_ = order_.targets.size();
-      for (std::size_t i = 0; i < noted_; ++i) left_.push_back({i, DrainProgress(0)});
+      for (std::size_t i = 0; i < noted_; ++i) push({i, DrainProgress(0)});
     }
+  }
+  ~TagsJob() override {
+    while (!left_.empty()) pop();
   }
 
   void step() override {
@@ -183,7 +236,7 @@ class Invalidator::TagsJob final : public Job {
     Words keys = {all_.keys_.invalidated(), all_.keys_.drains(), all_.keys_.draining(),
                   all_.keys_.last()};
     // Many that begin at once share what may be deleted at once.
-    Words args = {std::to_string(all_.batch() / (1 + *all_.beginning_)),
+    Words args = {std::to_string(batch() / (1 + *all_.beginning_)),
                   std::to_string((kLongestLeaseMs + 60'000) * 1000), all_.new_generation()};
     for (std::size_t i = noted_; i < noted_ + count; ++i) {
       keys.push_back(all_.keys_.index(order_.targets[i]));
@@ -198,7 +251,7 @@ class Invalidator::TagsJob final : public Job {
   void on_noted(const ScriptAnswer& answer, std::size_t count_of_tags) {
     for (std::size_t i = 3; i < answer.items.size(); ++i) {
       const auto tag = noted_ + static_cast<std::size_t>(answer.integer(i)) - 1;
-      left_.push_back({tag, DrainProgress(answer.integer(0))});
+      push({tag, DrainProgress(answer.integer(0))});
     }
     noted_ += count_of_tags;
     count(answer.integer(1));
@@ -207,19 +260,37 @@ class Invalidator::TagsJob final : public Job {
     proceed();
   }
 
+  /// A batch of each tag in turn: those that wait stay young, so that nobody takes them for left.
   void drain() {
     const std::string& tag = order_.targets[left_.front().tag];
     call(all_.scripts_.drain,
          {all_.keys_.drains(), all_.keys_.draining(), all_.keys_.index(tag), all_.keys_.drain(tag),
           all_.keys_.invalidated()},
-         {tag, std::to_string(all_.batch()), left_.front().progress.wants_rename() ? "1" : "0"},
+         {tag, std::to_string(batch()), left_.front().progress.wants_rename() ? "1" : "0"},
          [this](const ScriptAnswer& answer) {
+           // Finishing for others has an effect only where there was something.
+           if (answer.integer(0) != 0) note_effect();
            count(answer.integer(1));
            if (left_.front().progress.on_batch(answer.integer(0), answer.integer(2))) {
+             pop();
+           } else {
+             left_.push_back(left_.front());
              left_.pop_front();
            }
            proceed();
          });
+  }
+
+  Place place_of(const Left& left) const {
+    return {order_.context.user, order_.context.database, order_.targets[left.tag]};
+  }
+  void push(const Left& left) {
+    left_.push_back(left);
+    all_.draining_.insert(place_of(left));
+  }
+  void pop() {
+    all_.draining_.erase(all_.draining_.find(place_of(left_.front())));
+    left_.pop_front();
   }
 
   std::size_t noted_ = 0;  ///< Tags.
@@ -233,7 +304,12 @@ class Invalidator::KeysJob final : public Job {
   using Job::Job;
 
   void step() override {
-    const std::size_t size = std::min(all_.batch(), order_.targets.size() - at_);
+    if (order_.targets.empty()) {  // All were hawser's own.
+      begin(0);
+      finish();
+      return;
+    }
+    const std::size_t size = std::min(batch(), order_.targets.size() - at_);
     Words keys;
     for (std::size_t i = at_; i < at_ + size; ++i) {
       keys.push_back(order_.targets[i]);
@@ -300,7 +376,7 @@ class Invalidator::PatternJob final : public Job {
   }
 
   void remove() {
-    const std::size_t size = std::min(all_.batch(), found_.size());
+    const std::size_t size = std::min(batch(), found_.size());
     Words keys;
     for (std::size_t i = found_.size() - size; i < found_.size(); ++i) {
       keys.push_back(found_[i]);
@@ -331,6 +407,12 @@ Invalidator::Invalidator(ScriptCaller& caller, const CacheKeys& keys, CacheStats
 Invalidator::~Invalidator() = default;
 
 void Invalidator::perform(Order order, Done begun, Done done) {
+  const bool is_accepted = order.is_accepted || order.only_finish;
+  const std::size_t bytes = bytes_of(order.targets);
+  if (!is_accepted && (jobs_.size() >= kMostJobs || bytes_ + bytes > kMostBytes)) {
+    done({InvalidationResult::Kind::not_sent, 0, {}, Failure::full_buffers, 0});
+    return;
+  }
   std::shared_ptr<Job> job;
   switch (order.type) {
     case BusMessage::Type::tags:
@@ -345,6 +427,7 @@ void Invalidator::perform(Order order, Done begun, Done done) {
       break;
   }
   jobs_.push_back(job);
+  bytes_ += bytes;
   stats_.under_way.set(static_cast<std::int64_t>(jobs_.size()));
   job->proceed();
 }
@@ -380,7 +463,8 @@ void Invalidator::serve() {
   is_serving_ = false;
 }
 
-std::size_t Invalidator::batch() const {
+std::size_t Invalidator::batch(Passage passage) const {
+  if (passage == Passage::control) return kRestoringBatch;
   return static_cast<std::size_t>(caller_.upstream().settings().cache.batch);
 }
 
