@@ -34,17 +34,25 @@ class Invalidations final : private CircuitListener, private Restorer {
   void perform(Order order, Calls calls);
   /// Finishes what another instance has left half done, and publishes it; then calls `done`.
   void finish(const Context& context, std::string tag, std::function<void()> done);
+  /// Whether this instance works on what was set apart under the tag, for this user.
+  bool is_draining(const Context& context, const std::string& tag) const {
+    return invalidator_.is_draining(context, tag);
+  }
 
  private:
   void on_circuit(const CircuitState& state) override;
   void restore() override;
-  bool is_restored() const override { return journal_.empty(); }
+  bool is_restored() const override { return journal_.empty() || may_wait_; }
   bool is_essential() const override { return true; }
 
   bool queue(const Order& order, const Calls& calls);
-  void run(Order order, Passage passage, Calls calls);
+  bool is_refused(const Context& context) const;
+  void run(Order order, Calls calls);
   void replay();
   void on_replayed(const InvalidationResult& result);
+  void retry_later(const InvalidationResult& result);
+  void pause();
+  void give_up(std::string_view reason);
   void publish(const Order& order, std::function<void(std::string_view)> done);
 
   Upstream& upstream_;
@@ -53,9 +61,17 @@ class Invalidations final : private CircuitListener, private Restorer {
   CacheStats& stats_;
   InvalidationJournal<Order> journal_;
   bool is_restoring_ = false;
+  TimePoint restoring_since_{};
+  /// The server takes no writes at all: the circuit is not kept open for that.
+  bool may_wait_ = false;
   bool is_replaying_ = false;
+  bool is_on_lane_ = false;
+  /// Replays on the lane end with the circuit's opening; what still comes of them is too late.
+  std::uint64_t replay_ = 0;
+  Duration pause_;
   Timer again_;
   RateLimit log_limit_;
+  RateLimit left_out_log_;
 };
 
 }  // namespace hawser
