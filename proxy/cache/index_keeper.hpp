@@ -1,6 +1,9 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,7 +16,8 @@ namespace hawser {
 
 /// Looks after what the cache keeps in Redis, in each database in which it is used: finishes
 /// invalidations that were left half done by an instance that ended, and from time to time removes
-/// from the indexes what does not exist any more. One instance at a time does the latter. Owned by
+/// from the indexes what does not exist any more. One instance at a time does the latter. A place
+/// that is not used for a while is forgotten, and it keeps no connection open for a place. Owned by
 /// the Cache.
 class IndexKeeper {
  public:
@@ -23,27 +27,39 @@ class IndexKeeper {
   /// The cache was used there.
   void note_use(const Context& context);
   /// Finishes what was left half done there.
-  void look_at(Passage passage, const Context& context);
+  void look_at(Passage passage, const Context& context) {
+    ask_unfinished(passage, {context.user, context.database}, [] {});
+  }
 
  private:
   using Place = std::pair<UserId, std::uint32_t>;
-  /// A walk through one database.
+  /// A walk through one database. One question at a time is under way for it.
   struct Walk {
     Place place;
+    bool is_claimed = false;   ///< No other instance walks here.
     std::string cursor = "0";  ///< Of SCAN.
     bool is_last = false;
+    std::deque<std::string> drains;  ///< Tags of what was found set apart.
     std::deque<std::string> indexes;
     std::string index_cursor = "0";  ///< Of the first of them.
   };
 
   static Context context_of(const Place& place) { return {place.first, place.second}; }
+  Passage passage_to(const Place& place);
+  void drop_if_refused(const Place& place, const ScriptAnswer& answer);
+
   void look();
-  void look_after(const Place& place, const std::string& tag);
+  void look_at_next();
+  void ask_unfinished(Passage passage, const Place& place, std::function<void()> done);
   void finish(const Place& place, const std::string& tag);
+
   void begin_walk();
   void walk();
-  void on_keys(const ScriptAnswer& answer);
-  void end_walk();
+  void claim();
+  void look_for_indexes();
+  void look_after_drain();
+  void sweep();
+  ScriptCaller::Done next_step(std::function<void(Walk&, const ScriptAnswer&)> take);
 
   ScriptCaller& caller_;
   Upstream& upstream_;
@@ -51,12 +67,16 @@ class IndexKeeper {
   Invalidations& invalidations_;
   CacheStats& stats_;
   Script& unfinished_;
+  Script& is_known_;
   Script& sweep_;
   const std::string id_;
-  std::set<Place> places_;
+  std::map<Place, TimePoint> places_;  ///< With their last use.
   std::set<std::pair<Place, std::string>> finishing_;
+  std::deque<Place> to_look_at_;
+  bool is_looking_ = false;  ///< A question is under way.
   std::deque<Place> to_walk_;
   std::optional<Walk> walk_;
+  bool is_walking_ = false;  ///< A question is under way.
   Timer look_timer_;
   Timer sweep_timer_;
   Timer step_timer_;
