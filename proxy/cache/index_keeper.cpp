@@ -110,6 +110,15 @@ void IndexKeeper::look_at_next() {
   });
 }
 
+void IndexKeeper::look_at(Passage passage, const Context& context) {
+  caller_.call(passage, context, unfinished_, {keys_.draining()}, {"0", "1"},
+               [this, context](const ScriptAnswer& answer) {
+                 const bool is_any =
+                     answer.kind == ScriptAnswer::Kind::reply && answer.items.size() > 1;
+                 if (is_any) note_use(context);
+               });
+}
+
 void IndexKeeper::ask_unfinished(Passage passage, const Place& place, std::function<void()> done) {
   caller_.call(passage, context_of(place), unfinished_, {keys_.draining()},
                {std::to_string(kQuietMs), std::to_string(kMostAtOnce)},

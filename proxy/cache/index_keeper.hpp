@@ -26,10 +26,9 @@ class IndexKeeper {
 
   /// The cache was used there.
   void note_use(const Context& context);
-  /// Finishes what was left half done there.
-  void look_at(Passage passage, const Context& context) {
-    ask_unfinished(passage, {context.user, context.database}, [] {});
-  }
+  /// If anything was left half done there, also a moment ago, it is finished as if the cache had
+  /// been used there.
+  void look_at(Passage passage, const Context& context);
 
  private:
   using Place = std::pair<UserId, std::uint32_t>;
