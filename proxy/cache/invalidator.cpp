@@ -104,7 +104,7 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
   void finish(InvalidationResult result = {}) {
     const auto self = shared_from_this();
     result.keys = deleted_;
-    result.has_effect = has_effect_;
+    result.has_effect = order_.only_finish ? has_effect_ : deleted_ > 0 || is_unsure_;
     std::erase(all_.jobs_, self);
     all_.bytes_ -= bytes_;
     all_.stats_.under_way.set(static_cast<std::int64_t>(all_.jobs_.size()));
@@ -135,6 +135,7 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
         break;
       case ScriptAnswer::Kind::unknown:
         note_effect();
+        is_unsure_ = true;
         // Whoever asks in this way begins anew when the upstream is back.
         if (order_.passage == Passage::control) {
           finish({InvalidationResult::Kind::not_sent, 0, {}, Failure::down, 0});
@@ -196,7 +197,8 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
   std::optional<TimePoint> refused_since_;
   std::int64_t deleted_ = 0;
   bool has_turn_ = false;
-  bool has_effect_ = false;
+  bool has_effect_ = false;  ///< A step was executed, or may have been: it is to be ended.
+  bool is_unsure_ = false;   ///< An answer was lost.
 };
 
 /// Notes the tags, then empties what was set apart under each.

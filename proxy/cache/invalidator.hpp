@@ -30,7 +30,8 @@ struct InvalidationResult {
   std::string error;
   Failure failure = Failure::down;
   std::int64_t number = 0;
-  /// Something of it was executed, or may have been: also if it ended with an error.
+  /// Keys were deleted, or may have been: also if it ended with an error. Of what was only to be
+  /// finished: there was something left.
   bool has_effect = false;
 };
 

@@ -276,7 +276,7 @@ class Users(BusCase):
         self.assertEqual(listener.read()[2], b"text")
         self.flush(redis, listener)
 
-    def test_a_large_message_that_is_refused_half_way_is_not_published(self):
+    def test_of_a_large_message_that_is_refused_half_way_the_others_are_told(self):
         redis, (hawser,) = self.started(1, cache_batch=10)
         direct, listener = self.client(redis), self.subscriber(redis)
         direct("ACL", "SETUSER", "app", "on", ">pw", f"~{PREFIX}*", "~app:*", "&*", "+@all")
@@ -285,6 +285,8 @@ class Users(BusCase):
         direct("MSET", *[word for key in keys for word in (key, 1)])
         self.assert_error(app("PUBLISH", CHANNEL, message("keys", keys)), "NOPERM")
         self.assertEqual(direct("EXISTS", "foreign"), 1)
+        self.assertLess(direct("EXISTS", *keys[:-1]), 50)
+        self.assert_told(listener, "keys", keys)  # Nobody is to keep a copy of what is gone.
         self.flush(redis, listener)
 
 
