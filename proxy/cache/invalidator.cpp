@@ -19,7 +19,7 @@ constexpr Duration kPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(1);
 constexpr Duration kRefusedPause = std::chrono::seconds(5);
 /// What was begun for a user whose login is refused for so long is left to others.
-constexpr Duration kRefusedForGood = std::chrono::seconds(60);
+constexpr Duration kRefusedForGood = std::chrono::seconds(15);
 /// Under way at a time, and bytes of their targets: with ASYNC nobody waits for the end.
 constexpr std::size_t kMostJobs = 1000;
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
