@@ -196,7 +196,7 @@ return changed
 
 const std::string kInvalidate = kSequence + R"lua(
 local sequence = next_sequence(KEYS[1], KEYS[4], ARGV[2], ARGV[3])
-local most = tonumber(ARGV[1])
+local most = tonumber(ARGV[1]) - (#ARGV - 3)
 local deleted = 0
 local apart = 0
 local left = {}
@@ -213,6 +213,7 @@ for i = 4, #ARGV do
     local count = redis.pcall('UNLINK', redis.call('ZRANGE', index, 0, 0)[1])
     if type(count) == 'table' then return count end
     deleted = deleted + count
+    apart = apart - count
     redis.call('RENAME', index, drain)
     redis.call('HSET', KEYS[2], ARGV[i], sequence)
     redis.call('ZADD', KEYS[3], string.format('%.0f', now / 1000), ARGV[i])

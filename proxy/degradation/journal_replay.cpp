@@ -111,9 +111,9 @@ void JournalReplay::on_deleted(const DropJournal::Batch& batch, const ControlAns
     return;  // The next good round begins anew.
   }
   const bool is_refused = answer.kind == ControlAnswer::Kind::error;
-  const bool is_locked_out =
-      answer.text.starts_with("WRONGPASS") || answer.text.starts_with("NOAUTH") ||
-      answer.text.find("permissions to run the") != std::string::npos;
+  const bool is_locked_out = answer.text.starts_with("WRONGPASS") ||
+                             answer.text.starts_with("NOAUTH") ||
+                             answer.text.find("permissions to run the") != std::string::npos;
   if (is_refused && is_locked_out) {
     warn(answer.text);
     journal_.confirm(batch);

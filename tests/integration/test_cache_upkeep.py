@@ -105,7 +105,7 @@ class ScriptCache(CacheCase):
                     if stored == "OK":
                         last = b"%d" % commands[at][2]
                     if isinstance(appended, int):
-                        last += b"x"
+                        last = (last or b"") + b"x"
                         assert appended == len(last), (appended, last)
                     if not isinstance(value, ErrorReply):
                         assert value == last, (value, last)
