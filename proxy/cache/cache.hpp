@@ -2,11 +2,11 @@
 
 #include <memory>
 
-#include "proxy/cache/bus_handler.hpp"
-#include "proxy/cache/bus_listener.hpp"
+#include "proxy/cache/bus/bus_handler.hpp"
+#include "proxy/cache/bus/bus_listener.hpp"
 #include "proxy/cache/cache_handler.hpp"
-#include "proxy/cache/index_keeper.hpp"
-#include "proxy/cache/rule_handler.hpp"
+#include "proxy/cache/invalidation/index_keeper.hpp"
+#include "proxy/cache/rules/rule_handler.hpp"
 
 namespace hawser {
 

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "proxy/cache/lease_token.hpp"
+#include "proxy/cache/leases/lease_token.hpp"
 #include "proxy/traffic/request.hpp"
 
 namespace hawser {

@@ -6,8 +6,8 @@
 
 #include "proxy/cache/cache_command.hpp"
 #include "proxy/cache/cache_support.hpp"
-#include "proxy/cache/invalidations.hpp"
-#include "proxy/cache/lease_waiters.hpp"
+#include "proxy/cache/invalidation/invalidations.hpp"
+#include "proxy/cache/leases/lease_waiters.hpp"
 #include "proxy/cache/owed_calls.hpp"
 #include "proxy/cache/prune_chance.hpp"
 #include "proxy/traffic/handler.hpp"

@@ -1,4 +1,4 @@
-#include "proxy/cache/bus_message.hpp"
+#include "proxy/cache/bus/bus_message.hpp"
 
 #include <gtest/gtest.h>
 

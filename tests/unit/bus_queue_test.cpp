@@ -1,4 +1,4 @@
-#include "proxy/cache/bus_queue.hpp"
+#include "proxy/cache/bus/bus_queue.hpp"
 
 #include <gtest/gtest.h>
 

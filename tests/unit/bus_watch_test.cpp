@@ -1,11 +1,11 @@
-#include "proxy/cache/bus_watch.hpp"
+#include "proxy/cache/bus/bus_watch.hpp"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "proxy/cache/bus_listener.hpp"
-#include "proxy/cache/bus_message.hpp"
+#include "proxy/cache/bus/bus_listener.hpp"
+#include "proxy/cache/bus/bus_message.hpp"
 
 namespace hawser {
 namespace {

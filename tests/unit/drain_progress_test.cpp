@@ -1,4 +1,4 @@
-#include "proxy/cache/drain_progress.hpp"
+#include "proxy/cache/invalidation/drain_progress.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "proxy/cache/invalidation_journal.hpp"
+#include "proxy/cache/invalidation/invalidation_journal.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "proxy/cache/invalidation_targets.hpp"
+#include "proxy/cache/invalidation/invalidation_targets.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "proxy/cache/rule_writer.hpp"
+#include "proxy/cache/rules/rule_writer.hpp"
 
 #include <gtest/gtest.h>
 

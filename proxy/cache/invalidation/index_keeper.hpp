@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "proxy/cache/cache_stats.hpp"
-#include "proxy/cache/invalidations.hpp"
+#include "proxy/cache/invalidation/invalidations.hpp"
 #include "proxy/cache/script_caller.hpp"
 
 namespace hawser {

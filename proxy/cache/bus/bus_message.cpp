@@ -1,4 +1,4 @@
-#include "proxy/cache/bus_message.hpp"
+#include "proxy/cache/bus/bus_message.hpp"
 
 #include <array>
 #include <boost/json/monotonic_resource.hpp>

@@ -1,4 +1,4 @@
-#include "proxy/cache/bus_watch.hpp"
+#include "proxy/cache/bus/bus_watch.hpp"
 
 namespace hawser {
 

@@ -1,4 +1,4 @@
-#include "proxy/cache/bus_handler.hpp"
+#include "proxy/cache/bus/bus_handler.hpp"
 
 #include <utility>
 

@@ -1,11 +1,11 @@
-#include "proxy/cache/bus_publisher.hpp"
+#include "proxy/cache/bus/bus_publisher.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <random>
 
 #include "protocol/reply_framer.hpp"
-#include "proxy/cache/bus_message.hpp"
+#include "proxy/cache/bus/bus_message.hpp"
 
 namespace hawser {
 

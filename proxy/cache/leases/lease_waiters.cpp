@@ -1,4 +1,4 @@
-#include "proxy/cache/lease_waiters.hpp"
+#include "proxy/cache/leases/lease_waiters.hpp"
 
 #include <algorithm>
 #include <utility>

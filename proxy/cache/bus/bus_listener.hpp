@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/cache/bus_watch.hpp"
+#include "proxy/cache/bus/bus_watch.hpp"
 #include "proxy/cache/cache_stats.hpp"
 #include "proxy/traffic/channel_watch.hpp"
 

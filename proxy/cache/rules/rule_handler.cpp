@@ -1,4 +1,4 @@
-#include "proxy/cache/rule_handler.hpp"
+#include "proxy/cache/rules/rule_handler.hpp"
 
 #include <utility>
 

@@ -1,6 +1,6 @@
-#include "proxy/cache/bus_listener.hpp"
+#include "proxy/cache/bus/bus_listener.hpp"
 
-#include "proxy/cache/bus_message.hpp"
+#include "proxy/cache/bus/bus_message.hpp"
 
 namespace hawser {
 

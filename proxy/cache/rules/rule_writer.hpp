@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "proxy/cache/cache_keys.hpp"
-#include "proxy/cache/tag_rules.hpp"
+#include "proxy/cache/rules/tag_rules.hpp"
 #include "proxy/traffic/request.hpp"
 #include "proxy/upstream/script_book.hpp"
 

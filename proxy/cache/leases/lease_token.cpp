@@ -1,4 +1,4 @@
-#include "proxy/cache/lease_token.hpp"
+#include "proxy/cache/leases/lease_token.hpp"
 
 #include <algorithm>
 #include <array>

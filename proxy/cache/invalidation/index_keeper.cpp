@@ -1,11 +1,11 @@
-#include "proxy/cache/index_keeper.hpp"
+#include "proxy/cache/invalidation/index_keeper.hpp"
 
 #include <algorithm>
 #include <random>
 
-#include "proxy/cache/lease_token.hpp"
+#include "proxy/cache/invalidation/redis_refusal.hpp"
+#include "proxy/cache/leases/lease_token.hpp"
 #include "proxy/cache/lua_scripts.hpp"
-#include "proxy/cache/redis_refusal.hpp"
 #include "proxy/upstream/handshake.hpp"
 
 namespace hawser {

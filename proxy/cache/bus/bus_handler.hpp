@@ -4,7 +4,7 @@
 #include <string>
 
 #include "proxy/cache/cache_support.hpp"
-#include "proxy/cache/invalidations.hpp"
+#include "proxy/cache/invalidation/invalidations.hpp"
 #include "proxy/traffic/handler.hpp"
 
 namespace hawser {

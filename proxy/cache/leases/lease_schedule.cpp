@@ -1,4 +1,4 @@
-#include "proxy/cache/lease_schedule.hpp"
+#include "proxy/cache/leases/lease_schedule.hpp"
 
 #include <algorithm>
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <tuple>
 
-#include "proxy/cache/bus_message.hpp"
+#include "proxy/cache/bus/bus_message.hpp"
 #include "proxy/cache/cache_keys.hpp"
 #include "proxy/cache/cache_stats.hpp"
 #include "proxy/cache/lua_scripts.hpp"

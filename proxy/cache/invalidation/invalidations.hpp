@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "proxy/cache/bus_publisher.hpp"
-#include "proxy/cache/invalidation_journal.hpp"
-#include "proxy/cache/invalidator.hpp"
+#include "proxy/cache/bus/bus_publisher.hpp"
+#include "proxy/cache/invalidation/invalidation_journal.hpp"
+#include "proxy/cache/invalidation/invalidator.hpp"
 #include "proxy/traffic/circuit_events.hpp"
 
 namespace hawser {

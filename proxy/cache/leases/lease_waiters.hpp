@@ -15,7 +15,7 @@
 #include "proxy/cache/cache_keys.hpp"
 #include "proxy/cache/cache_stats.hpp"
 #include "proxy/cache/held_answer.hpp"
-#include "proxy/cache/lease_schedule.hpp"
+#include "proxy/cache/leases/lease_schedule.hpp"
 #include "proxy/traffic/circuit_events.hpp"
 #include "proxy/upstream/upstream.hpp"
 

@@ -1,13 +1,13 @@
-#include "proxy/cache/invalidator.hpp"
+#include "proxy/cache/invalidation/invalidator.hpp"
 
 #include <algorithm>
 #include <random>
 #include <utility>
 
-#include "proxy/cache/drain_progress.hpp"
-#include "proxy/cache/invalidation_targets.hpp"
-#include "proxy/cache/lease_token.hpp"
-#include "proxy/cache/redis_refusal.hpp"
+#include "proxy/cache/invalidation/drain_progress.hpp"
+#include "proxy/cache/invalidation/invalidation_targets.hpp"
+#include "proxy/cache/invalidation/redis_refusal.hpp"
+#include "proxy/cache/leases/lease_token.hpp"
 
 namespace hawser {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/cache/bus_queue.hpp"
+#include "proxy/cache/bus/bus_queue.hpp"
 #include "proxy/cache/cache_stats.hpp"
 #include "proxy/runtime/timer.hpp"
 #include "proxy/upstream/upstream.hpp"

@@ -5,7 +5,7 @@
 #include "proxy/cache/cache_stats.hpp"
 #include "proxy/cache/cache_support.hpp"
 #include "proxy/cache/prune_chance.hpp"
-#include "proxy/cache/rule_writer.hpp"
+#include "proxy/cache/rules/rule_writer.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/traffic/write_rules.hpp"
 #include "proxy/upstream/upstream.hpp"

@@ -1,4 +1,4 @@
-#include "proxy/cache/tag_rules.hpp"
+#include "proxy/cache/rules/tag_rules.hpp"
 
 #include <algorithm>
 #include <array>

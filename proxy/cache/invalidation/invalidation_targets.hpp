@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "proxy/cache/bus_message.hpp"
+#include "proxy/cache/bus/bus_message.hpp"
 #include "proxy/cache/cache_keys.hpp"
 
 namespace hawser {

@@ -1,10 +1,10 @@
-#include "proxy/cache/invalidations.hpp"
+#include "proxy/cache/invalidation/invalidations.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "proxy/cache/invalidation_targets.hpp"
-#include "proxy/cache/redis_refusal.hpp"
+#include "proxy/cache/invalidation/invalidation_targets.hpp"
+#include "proxy/cache/invalidation/redis_refusal.hpp"
 
 namespace hawser {
 
