@@ -448,8 +448,8 @@ constexpr std::array kTable = {
     bind<&Settings::cache, &Settings::Cache::timeout>(
         {.key = "cache.timeout",
          .type = Type::duration,
-         .doc = "Of one CACHE.INVALIDATE, or of one message performed. What is left undone then is "
-                "done by the next sweep of any hawser.",
+         .doc = "Of one CACHE.INVALIDATE, or of one message performed. Then it is answered with "
+                "-PROXYTIMEOUT, and the work goes on.",
          .min = 1,
          .max = kDay}),
     bind<&Settings::cache, &Settings::Cache::batch>(
@@ -482,8 +482,8 @@ constexpr std::array kTable = {
     bind<&Settings::cache, &Settings::Cache::sweep>(
         {.key = "cache.sweep",
          .type = Type::duration,
-         .doc = "How often the indexes are looked through for keys that are gone and for "
-                "invalidations that were not finished.",
+         .doc = "How often the indexes are looked through for keys that are gone, by one hawser of "
+                "an application at a time.",
          .min = 10,
          .max = kDay}),
 };
