@@ -57,7 +57,7 @@ class RedisServer:
         self.prefix = prefix
         self.options = options
         self.process = None
-        # What a replica receives is there, and read when it is started again.
+        # What a replica receives is there, and read when it is started again; gone with this object.
         self.folder = tempfile.TemporaryDirectory(prefix="hawser-redis-")
         if start:
             self.start()
@@ -84,7 +84,6 @@ class RedisServer:
         if self.process is not None and self.process.poll() is None:
             self.thaw()
             self.kill()
-        self.folder.cleanup()
 
 
 class Hawser:
