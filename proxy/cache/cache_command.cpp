@@ -45,7 +45,7 @@ class Reader {
     if (problem_.empty() && (value <= 0 || value > longest / unit)) {
       fail("ERR invalid expire time in '" + std::string(request_.command->name) + "' command");
     }
-    return value * unit;
+    return problem_.empty() ? value * unit : 0;
   }
   std::string_view tag() {
     const std::string_view text = next();

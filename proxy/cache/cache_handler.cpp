@@ -345,6 +345,9 @@ void CacheHandler::ask(const LeaseWaiters::Question& question, LeaseWaiters::Ans
 
 Taken CacheHandler::invalidate(Client& client, const Request& request,
                                const CacheInvalidate& command) {
+  // It is sent on hawser's own account, so nothing holds it behind a write that Redis rejected and
+  // that is to be sent again.
+  if (client.unanswered() > 0) return Taken::later;
   MainLane* lane = upstream_.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;
   client.set_route(lane);

@@ -35,6 +35,7 @@ CacheSupport::CacheSupport(Upstream& upstream, const CacheKeys& keys, CacheStats
       keys_(keys),
       stats_(stats),
       is_needed_(is_needed),
+      probe_(upstream.scripts().add(lua::kProbe)),
       timer_(upstream.loop(), [this] { on_timer(); }) {
   upstream.add_listener(*this);
 }
@@ -89,7 +90,9 @@ void CacheSupport::ask(UserId user) {
                            .commands = {{"INFO", "memory"},
                                         {"MULTI"},
                                         {"EXEC"},
-                                        {"EVAL", lua::kProbe, "1", keys_.probe()}}},
+                                        {"EVAL", lua::kProbe, "1", keys_.probe()},
+                                        {"EVALSHA", probe_.digest, "1", keys_.probe()},
+                                        {"SCAN", "0", "COUNT", "1"}}},
                           upstream_.loop().now() + upstream_.settings().timeout.command,
                           [this, user](const ControlAnswer& answer) { on_answer(user, answer); });
 }
@@ -111,9 +114,7 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
     refuse_old(user);
     return;
   }
-  const bool is_passing =
-      answer.kind == ControlAnswer::Kind::unreachable || is_of_state("-" + answer.text);
-  if (is_passing && answer.replies.empty()) {
+  if (answer.replies.empty()) {
     settle(user, Verdict::good, {}, false);
     return;
   }
@@ -125,16 +126,14 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
     stats_.evictable.set(eviction_.empty() ? 0 : 1);
     warn_of_eviction();
   }
-  const ControlReply& multi = answer.replies[1];
-  const ControlReply& exec = answer.replies[2];
-  if (is_passing) {
-    settle(user, Verdict::good, {}, false);
-  } else if (multi.is_error || exec.is_error) {
-    settle(user, Verdict::refused, multi.is_error ? multi.text : exec.text, true);
-  } else if (answer.kind == ControlAnswer::Kind::reply) {
+  const auto refusal = std::find_if(answer.replies.begin() + 1, answer.replies.end(),
+                                    [](const ControlReply& reply) { return reply.is_error; });
+  if (refusal == answer.replies.end()) {
     settle(user, Verdict::good, {}, true);
+  } else if (is_of_state("-" + refusal->text)) {
+    settle(user, Verdict::good, {}, false);
   } else {
-    settle(user, Verdict::refused, answer.text, true);
+    settle(user, Verdict::refused, refusal->text, true);
   }
 }
 

@@ -74,6 +74,7 @@ class CacheSupport final : private LaneEvents {
   const CacheKeys& keys_;
   CacheStats& stats_;
   const bool is_needed_;
+  const Script& probe_;
   std::unordered_map<UserId, State> states_;
   std::list<Waiter> waiters_;
   Timer timer_;

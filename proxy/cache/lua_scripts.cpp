@@ -33,7 +33,8 @@ local function next_sequence(invalidated, last, horizon, generation)
   local sequence = now
   local newest = redis.call('ZREVRANGE', invalidated, 0, 0, 'WITHSCORES')
   if newest[2] and tonumber(newest[2]) >= sequence then sequence = tonumber(newest[2]) + 1 end
-  redis.call('ZREMRANGEBYSCORE', invalidated, '(0', string.format('%.0f', now - horizon))
+  local old = redis.call('ZRANGEBYSCORE', invalidated, '(0', string.format('%.0f', now - horizon), 'LIMIT', 0, 500)
+  if #old > 0 then redis.call('ZREM', invalidated, unpack(old)) end
   local first = redis.call('ZRANGE', invalidated, 0, 0)[1]
   if not first or string.sub(first, 1, 1) ~= 'g' then
     first = 'g' .. generation
@@ -154,7 +155,10 @@ if not granted then
   if value then return {value, state, false} end
   return 0
 end
-if granted.err then return granted end
+if granted.err then
+  if value then return {value, state, false} end
+  return granted
+end
 local last = redis.call('GET', KEYS[4])
 if not last then
   local first = redis.call('ZRANGE', KEYS[3], 0, 0)[1]
@@ -196,38 +200,44 @@ return changed
 
 const std::string kInvalidate = kSequence + R"lua(
 local sequence = next_sequence(KEYS[1], KEYS[4], ARGV[2], ARGV[3])
-local most = tonumber(ARGV[1]) - (#ARGV - 3)
+local most = math.max(0, ARGV[1] - (#ARGV - 3))
 local deleted = 0
 local apart = 0
+local refusal = ''
 local left = {}
 for i = 4, #ARGV do
   local index = KEYS[2 * i - 3]
   local drain = KEYS[2 * i - 2]
   redis.call('ZADD', KEYS[1], sequence, 't' .. ARGV[i])
   local members = redis.call('ZCARD', index)
+  local count = 0
   if redis.call('EXISTS', drain) == 1 then
     apart = apart + members + redis.call('ZCARD', drain)
     left[#left + 1] = i - 3
   elseif members > most then
     -- Whoever may not delete these keys shall not have it done by who finishes it.
-    local count = redis.pcall('UNLINK', redis.call('ZRANGE', index, 0, 0)[1])
-    if type(count) == 'table' then return count end
-    deleted = deleted + count
-    apart = apart - count
-    redis.call('RENAME', index, drain)
-    redis.call('HSET', KEYS[2], ARGV[i], sequence)
-    redis.call('ZADD', KEYS[3], string.format('%.0f', now / 1000), ARGV[i])
-    apart = apart + members
-    left[#left + 1] = i - 3
+    count = redis.pcall('UNLINK', redis.call('ZRANGE', index, 0, 0)[1])
+    if type(count) == 'number' then
+      apart = apart + members - count
+      redis.call('RENAME', index, drain)
+      redis.call('HSET', KEYS[2], ARGV[i], sequence)
+      redis.call('ZADD', KEYS[3], string.format('%.0f', now / 1000), ARGV[i])
+      left[#left + 1] = i - 3
+    end
   elseif members > 0 then
-    local count = redis.pcall('UNLINK', unpack(redis.call('ZRANGE', index, 0, -1)))
-    if type(count) == 'table' then return count end
-    redis.call('UNLINK', index)
-    deleted = deleted + count
-    most = most - members
+    count = redis.pcall('UNLINK', unpack(redis.call('ZRANGE', index, 0, -1)))
+    if type(count) == 'number' then
+      redis.call('UNLINK', index)
+      most = most - members
+    end
   end
+  if type(count) == 'table' then
+    refusal = count.err
+    break
+  end
+  deleted = deleted + count
 end
-return {sequence, deleted, apart, unpack(left)}
+return {sequence, deleted, apart, refusal, unpack(left)}
 )lua";
 
 const std::string kDrain = R"lua(
@@ -295,7 +305,7 @@ return {step[1], #dead}
 const std::string kProbe = R"lua(
 redis.call('ZADD', KEYS[1], 0, 'g')
 redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', 0, 'LIMIT', 0, 1)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '(0', 1)
+redis.call('ZRANGE', KEYS[1], 0, 0)
 redis.call('ZREMRANGEBYRANK', KEYS[1], 1, 1)
 redis.call('ZSCORE', KEYS[1], 'g')
 redis.call('ZCARD', KEYS[1])
@@ -309,6 +319,7 @@ redis.call('HGET', KEYS[1], 'f')
 redis.call('HDEL', KEYS[1], 'f')
 redis.call('SET', KEYS[1], '', 'PX', 1)
 redis.call('GET', KEYS[1])
+redis.call('MGET', KEYS[1])
 redis.call('PTTL', KEYS[1])
 redis.call('UNLINK', KEYS[1])
 redis.call('TIME')

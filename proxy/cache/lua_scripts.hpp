@@ -41,7 +41,8 @@ extern const std::string kUntag;
 /// rest apart.
 /// KEYS invalidated, drains, draining, last, then index and drain for each tag;
 /// ARGV most keys to delete, horizon in us, new generation, tag ...
-/// -> [sequence, keys deleted, keys set apart, number of a tag (from 1) that is left ...]
+/// -> [sequence, keys deleted, keys set apart, error, number of a tag (from 1) that is left ...]
+/// `error`: "", or what Redis said to a tag, with which this ended: those behind it are not noted.
 extern const std::string kInvalidate;
 
 /// Deletes one batch of what was set apart under a tag.

@@ -132,7 +132,10 @@ void ScriptCaller::send(const Context& context, std::string_view bytes, ReplySin
 void ScriptCaller::ask(const Context& context, std::string_view body, const Words& keys,
                        const Words& args, Done done) {
   // Behind a SELECT that was refused the script would act on another database: it selects itself.
-  std::string text = "redis.call('SELECT', '" + std::to_string(context.database) + "')\n";
+  std::string text;
+  if (context.database != 0) {
+    text = "redis.call('SELECT', '" + std::to_string(context.database) + "')\n";
+  }
   ControlQuestion::Command command = {"EVAL", text.append(body), std::to_string(keys.size())};
   command.insert(command.end(), keys.begin(), keys.end());
   command.insert(command.end(), args.begin(), args.end());
@@ -149,9 +152,10 @@ void ScriptCaller::ask(const Context& context, std::string_view body, const Word
         } else {
           const ControlReply& reply = answer.replies.back();
           out.items = reply.items;
-          // Nothing of it: an empty array.
-          if (out.items.empty() && (!reply.text.empty() || reply.number != 0)) {
-            out.items.push_back(reply.text.empty() ? std::to_string(reply.number) : reply.text);
+          if (reply.is_integer) {
+            out.items.push_back(std::to_string(reply.number));
+          } else if (!reply.text.empty()) {
+            out.items.push_back(reply.text);
           }
         }
         done(out);

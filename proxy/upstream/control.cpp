@@ -25,7 +25,8 @@ struct ReaderEnd {
 };
 
 ControlReply read(const redisReply& reply) {
-  ControlReply out{reply.type == REDIS_REPLY_ERROR, reply.integer, {}, {}};
+  ControlReply out{
+      reply.type == REDIS_REPLY_ERROR, reply.type == REDIS_REPLY_INTEGER, reply.integer, {}, {}};
   if (reply.str != nullptr) out.text.assign(reply.str, reply.len);
   for (std::size_t i = 0; i < reply.elements; ++i) {
     const redisReply& item = *reply.element[i];

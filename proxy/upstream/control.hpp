@@ -15,6 +15,7 @@ namespace hawser {
 /// The reply to one command.
 struct ControlReply {
   bool is_error = false;
+  bool is_integer = false;
   std::int64_t number = 0;         ///< If it is an integer.
   std::string text;                ///< Of a string, a status or an error.
   std::vector<std::string> items;  ///< Of an array, with those in it, as text; null: empty.

@@ -333,6 +333,14 @@ void MainLane::on_lane_push(Lane& /*lane*/, std::string_view frame) {
   for (LaneEvents* listener : parts_.listeners) listener->on_push(context_, frame);
 }
 
+void MainLane::end() {
+  close();
+  tell_waiters({false, {}});
+  retries_.end();
+  const auto refused = std::exchange(waiting_, {});
+  waiting_bytes_ = 0;
+}
+
 void MainLane::close() {
   closing_ = true;
   seeker_.cancel();

@@ -69,6 +69,8 @@ class MainLane final : public LaneOwner {
   void when_open(TimePoint deadline, std::function<void(const OpenResult&)> done);
 
   void close();
+  /// Closes for good: whoever waits is told while he is there to hear it.
+  void end();
   /// The circuit was closed: what waits may go.
   void resume();
   /// Another server is the primary: the connection is closed once nothing is in flight on it.

@@ -28,6 +28,10 @@ class Retries {
   void on_outcome(const ReplySink* origin);
   /// The lane is gone: what is still in flight there may have been executed.
   void on_lane_end();
+  /// Nothing is sent again any more.
+  void end() {
+    while (!groups_.empty()) give_up(groups_.begin());
+  }
   bool is_watching() const { return !groups_.empty(); }
   std::size_t size() const;
 

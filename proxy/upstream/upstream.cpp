@@ -87,14 +87,15 @@ void Upstream::start() {
 }
 
 void Upstream::close() {
+  closed_ = true;
   idle_timer_.cancel();
   ping_timer_.cancel();
   circuit_.close();
   pinned_.close();
   reaper_.close();
   control_.close();
-  for (const auto& lane : mains_) lane->close();
-  publisher_.close();
+  for (const auto& lane : mains_) lane->end();
+  publisher_.end();
 }
 
 std::unique_ptr<SubscriberLane> Upstream::subscriber_lane(UserId user, SubscriberLaneOwner& owner) {
@@ -113,7 +114,7 @@ MainLane* Upstream::find_main_lane(const Context& context) {
 
 MainLane* Upstream::main_lane(const Context& context) {
   MainLane* found = find_main_lane(context);
-  if (found != nullptr && found->is_active()) return found;
+  if (closed_ || (found != nullptr && found->is_active())) return found;
   const auto active = static_cast<std::uint64_t>(std::count_if(
       mains_.begin(), mains_.end(), [](const auto& lane) { return lane->is_active(); }));
   if (active >= parts_.settings.contexts.max && context != home_) return nullptr;
@@ -134,6 +135,10 @@ TimePoint Upstream::deadline_of(CommandClass command_class, TimePoint arrived) c
 
 /// Whether `bytes` may go to the lane; `why` not.
 bool Upstream::admit(const MainLane* lane, std::size_t bytes, Failure& why) {
+  if (closed_) {
+    why = Failure::down;
+    return false;
+  }
   if (!parts_.health.allows()) {
     why = Failure::circuit_open;
     return false;

@@ -107,6 +107,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   MainLane publisher_;
   std::vector<std::unique_ptr<MainLane>> mains_;
   MainLane* last_used_ = nullptr;
+  bool closed_ = false;
   Timer idle_timer_;
   Timer ping_timer_;
   TimePoint left_at_{};

@@ -29,6 +29,8 @@ Taken BusHandler::intercept(Client& client, Request& request) {
 }
 
 Taken BusHandler::perform(Client& client, const Request& request, const BusMessage& message) {
+  // As CACHE.INVALIDATE: behind all that the client has asked before.
+  if (client.unanswered() > 0) return Taken::later;
   Upstream& upstream = parts_.upstream;
   if (upstream.circuit().allows()) {
     switch (parts_.support.verdict(client.context().user)) {

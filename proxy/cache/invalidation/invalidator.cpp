@@ -79,6 +79,8 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
 
   virtual void step() = 0;
   virtual bool needs_turn() const = 0;
+  /// Back to the first step, without forgetting what was counted.
+  virtual void begin_anew() = 0;
   /// Has a script run for this step; `next` takes its reply.
   void call(Script& script, const Words& keys, const Words& args,
             std::function<void(const ScriptAnswer&)> next) {
@@ -124,7 +126,12 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
         pause_ = kPause;
         refused_since_.reset();
         if (!order_.only_finish) note_effect();
-        next(answer);
+        if (is_other_server()) {
+          begin_anew();
+          proceed();
+        } else {
+          next(answer);
+        }
         break;
       case ScriptAnswer::Kind::not_sent:
         if (has_effect_) {
@@ -136,6 +143,7 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
       case ScriptAnswer::Kind::unknown:
         note_effect();
         is_unsure_ = true;
+        is_lost_ = true;
         // Whoever asks in this way begins anew when the upstream is back.
         if (order_.passage == Passage::control) {
           finish({InvalidationResult::Kind::not_sent, 0, {}, Failure::down, 0});
@@ -154,6 +162,19 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
       }
     }
     if (had_turn) all_.leave();
+  }
+  /// Whether this answer came from another run of the server than the one before: what was done
+  /// then may be undone there, and where it stood means nothing.
+  bool is_other_server() {
+    if (order_.passage == Passage::control) return false;
+    const MainLane* lane = all_.caller_.upstream().find_main_lane(order_.context);
+    const std::uint64_t server = lane != nullptr ? lane->server() : 0;
+    const bool was_lost = std::exchange(is_lost_, false);
+    if (!std::exchange(is_answered_, true)) {
+      server_ = server;
+      return false;
+    }
+    return std::exchange(server_, server) != server || (server == 0 && was_lost);
   }
   /// After a pause that grows; or never, if it is the user who is refused.
   void try_again() {
@@ -198,7 +219,10 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
   std::int64_t deleted_ = 0;
   bool has_turn_ = false;
   bool has_effect_ = false;  ///< A step was executed, or may have been: it is to be ended.
-  bool is_unsure_ = false;   ///< An answer was lost.
+  bool is_unsure_ = false;   ///< An answer was lost ...
+  bool is_lost_ = false;     ///< ... since the last one came.
+  bool is_answered_ = false;
+  std::uint64_t server_ = 0;  ///< Which gave the last answer; 0: not known.
 };
 
 /// Notes the tags, then empties what was set apart under each.
@@ -206,10 +230,7 @@ class Invalidator::TagsJob final : public Job {
  public:
   TagsJob(Invalidator& all, Order order, Done begun, Done done)
       : Job(all, std::move(order), std::move(begun), std::move(done)) {
-    if (order_.only_finish) {
-      noted_ = order_.targets.size();
-      for (std::size_t i = 0; i < noted_; ++i) push({i, DrainProgress(0)});
-    }
+    reset();
   }
   ~TagsJob() override {
     while (!left_.empty()) pop();
@@ -220,8 +241,10 @@ class Invalidator::TagsJob final : public Job {
       note();
     } else if (!left_.empty()) {
       drain();
-    } else {
+    } else if (refusal_.empty()) {
       finish();
+    } else {
+      finish({InvalidationResult::Kind::error, 0, refusal_, {}, 0});
     }
   }
 
@@ -232,6 +255,15 @@ class Invalidator::TagsJob final : public Job {
   };
 
   bool needs_turn() const override { return noted_ == order_.targets.size() && !left_.empty(); }
+  void begin_anew() override { reset(); }
+
+  void reset() {
+    while (!left_.empty()) pop();
+    noted_ = order_.only_finish ? order_.targets.size() : 0;
+    apart_ = 0;
+    refusal_.clear();
+    for (std::size_t i = 0; i < noted_; ++i) push({i, DrainProgress(0)});
+  }
 
   void note() {
     const std::size_t count = std::min(kTagsAtOnce, order_.targets.size() - noted_);
@@ -251,13 +283,19 @@ class Invalidator::TagsJob final : public Job {
   }
 
   void on_noted(const ScriptAnswer& answer, std::size_t count_of_tags) {
-    for (std::size_t i = 3; i < answer.items.size(); ++i) {
+    for (std::size_t i = 4; i < answer.items.size(); ++i) {
       const auto tag = noted_ + static_cast<std::size_t>(answer.integer(i)) - 1;
       push({tag, DrainProgress(answer.integer(0))});
     }
     noted_ += count_of_tags;
     count(answer.integer(1));
     apart_ += answer.integer(2);
+    if (answer.items.size() > 3 && !answer.items[3].empty()) {
+      refusal_ = "-" + answer.items[3] + "\r\n";
+      noted_ = order_.targets.size();  // It ends with what was set apart.
+      proceed();
+      return;
+    }
     if (noted_ == order_.targets.size()) begin(apart_);
     proceed();
   }
@@ -297,6 +335,7 @@ class Invalidator::TagsJob final : public Job {
 
   std::size_t noted_ = 0;  ///< Tags.
   std::int64_t apart_ = 0;
+  std::string refusal_;  ///< Redis' error to one of the tags.
   std::deque<Left> left_;
 };
 
@@ -331,6 +370,7 @@ class Invalidator::KeysJob final : public Job {
 
  private:
   bool needs_turn() const override { return true; }
+  void begin_anew() override { at_ = 0; }
 
   std::size_t at_ = 0;
 };
@@ -361,6 +401,12 @@ class Invalidator::PatternJob final : public Job {
 
  private:
   bool needs_turn() const override { return is_noted_; }
+  void begin_anew() override {
+    is_noted_ = false;
+    at_ = 0;
+    cursor_ = "0";
+    found_.clear();
+  }
 
   void scan() {
     all_.caller_.command(
