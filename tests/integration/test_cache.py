@@ -1,12 +1,13 @@
 """CACHE.SET, GET, TAG, UNTAG and INVALIDATE as commands among others."""
 
 import itertools
+import json
 import random
 import unittest
 
 import redis as redis_py
 
-from cache_case import PREFIX, CacheCase, Way, index
+from cache_case import CHANNEL, PREFIX, CacheCase, Way, index
 from resp import Client, ErrorReply, Push, encode
 from servers import Hawser, RedisServer, eventually
 
@@ -384,6 +385,58 @@ class Contexts(CacheCase):
         self.assertEqual([client.read() for _ in range(3)],
                          ["OK", [b"v", b"fresh", None], [None, b"miss", None]])
         self.assertEqual(client("STRLEN", "big"), 2 << 20)
+
+
+class Invalidate(CacheCase):
+    def test_many_at_once_whose_tags_are_empty(self):
+        clients = [self.client() for _ in range(200)]
+        for number, client in enumerate(clients):
+            client.send("CACHE.INVALIDATE", *[f"t:{number}:{i}" for i in range(100)])
+        self.assertEqual({client.read() for client in clients}, {0})
+
+    def test_it_does_not_overtake_its_clients_own_writes(self):
+        client = self.client()
+        for _ in range(20):
+            client.pipeline(("CACHE.SET", "k", "v"), ("CACHE.TAG", "k", 1, "t"))
+            self.redis_itself("SCRIPT", "FLUSH")
+            # Redis has lost the script, so the first one has to be sent again.
+            replies = client.pipeline(("CACHE.TAG", "k", 1, "t"), ("CACHE.INVALIDATE", "t"))
+            self.assertEqual(replies[1], 1, replies)
+            self.assertEqual(self.redis_itself("EXISTS", "k"), 0)
+
+    def test_what_is_gone_is_told_though_the_rest_is_refused(self):
+        self.user("u", "~a:*", "~__hawser__:*", "&*", "+@all")
+        client, listener = self.client(), self.client()
+        client("CACHE.SET", "a:1", "v", "TAGS", 1, "t1")
+        client("CACHE.SET", "b:1", "v", "TAGS", 1, "t2")
+        listener("SUBSCRIBE", CHANNEL)
+        self.assertEqual(client("AUTH", "u", "p"), "OK")
+        self.assertIn("can't access", client("CACHE.INVALIDATE", "t1", "t2"))
+        self.assertEqual(self.redis_itself("EXISTS", "a:1"), 0)
+        self.assertEqual(self.redis_itself("EXISTS", "b:1"), 1)
+        self.assertEqual(json.loads(listener.read()[2])["target"], ["t1", "t2"])
+
+    def test_a_restart_of_redis_in_the_middle_undoes_nothing(self):
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        hawser = Hawser(redis, cache_batch=20)
+        self.addCleanup(hawser.stop)
+        direct = Client(redis.port)
+        self.addCleanup(direct.close)
+        direct("EVAL", "for i = 1, 60000 do redis.call('SET', 'k:' .. i, 'v') "
+               "redis.call('ZADD', KEYS[1], 1e15, 'k:' .. i) end", 1, index("t"))
+        direct("SAVE")  # What is done from here on is forgotten.
+        client = Client(hawser.port)
+        self.addCleanup(client.close)
+        client.send("CACHE.INVALIDATE", "t")
+        eventually(lambda: direct("DBSIZE") < 50000, "it is in the middle")
+        redis.kill()
+        redis.start()
+        # The answer comes when all of it is gone, what came back included.
+        self.assertIsInstance(client.read(), int)
+        again = Client(redis.port)
+        self.addCleanup(again.close)
+        self.assertEqual(again("EXISTS", *[f"k:{i}" for i in range(1, 60001)]), 0)
 
 
 class Eviction(CacheCase):
