@@ -376,7 +376,7 @@ Taken CacheHandler::invalidate(Client& client, const Request& request,
       {client.context(),
        {BusMessage::Type::tags, {command.tags.begin(), command.tags.end()}, "CACHE.INVALIDATE"},
        {}},
-      std::move(calls));
+      calls);
   return Taken::yes;
 }
 

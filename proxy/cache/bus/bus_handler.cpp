@@ -68,8 +68,7 @@ Taken BusHandler::perform(Client& client, const Request& request, const BusMessa
     }
   };
   calls.published = [held](std::string_view reply) { held->complete(reply); };
-  parts_.invalidations.perform({client.context(), message, std::string(request.arg(2))},
-                               std::move(calls));
+  parts_.invalidations.perform({client.context(), message, std::string(request.arg(2))}, calls);
   return Taken::yes;
 }
 

@@ -160,8 +160,9 @@ void IndexKeeper::walk() {
   if (is_through) walk_.reset();
   if (!walk_) {
     if (to_walk_.empty()) return;
-    walk_.emplace();
-    walk_->place = to_walk_.front();
+    Walk next;
+    next.place = to_walk_.front();
+    walk_ = std::move(next);
     to_walk_.pop_front();
   }
   is_walking_ = true;

@@ -37,14 +37,14 @@ Invalidations::Invalidations(Upstream& upstream, Invalidator& invalidator, BusPu
   upstream.circuit().add_restorer(*this);
 }
 
-void Invalidations::perform(Order order, Calls calls) {
+void Invalidations::perform(Order order, const Calls& calls) {
   if (const std::string_view error = prepare_targets(order.message, invalidator_.keys());
       !error.empty()) {
     calls.done({InvalidationResult::Kind::error, 0, std::string(error), {}, 0});
     return;
   }
   if (upstream_.circuit().allows()) {
-    run(std::move(order), std::move(calls));
+    run(std::move(order), calls);
   } else if (!queue(order, calls)) {
     calls.done({InvalidationResult::Kind::not_sent,
                 0,
@@ -82,7 +82,7 @@ bool Invalidations::is_refused(const Context& context) const {
   return lane != nullptr && lane->is_refused();
 }
 
-void Invalidations::run(Order order, Calls calls) {
+void Invalidations::run(Order order, const Calls& calls) {
   Invalidator::Order work{order.context, order.message.type, order.message.targets};
   Invalidator::Done begun;
   if (calls.begun) {

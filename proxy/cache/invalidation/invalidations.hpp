@@ -31,7 +31,7 @@ class Invalidations final : private CircuitListener, private Restorer {
     /// The reply to PUBLISH. Not called if `done` was given an error.
     std::function<void(std::string_view)> published;
   };
-  void perform(Order order, Calls calls);
+  void perform(Order order, const Calls& calls);
   /// Finishes what another instance has left half done, and publishes it; then calls `done`.
   void finish(const Context& context, std::string tag, std::function<void()> done);
   /// Whether this instance works on what was set apart under the tag, for this user.
@@ -47,7 +47,7 @@ class Invalidations final : private CircuitListener, private Restorer {
 
   bool queue(const Order& order, const Calls& calls);
   bool is_refused(const Context& context) const;
-  void run(Order order, Calls calls);
+  void run(Order order, const Calls& calls);
   void replay();
   void on_replayed(const InvalidationResult& result);
   void retry_later(const InvalidationResult& result);
