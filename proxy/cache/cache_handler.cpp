@@ -1,12 +1,11 @@
 #include "proxy/cache/cache_handler.hpp"
 
-#include <algorithm>
-#include <random>
 #include <utility>
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/cache/late_place.hpp"
 #include "proxy/cache/lua_scripts.hpp"
+#include "proxy/cache/random_hex.hpp"
 #include "proxy/cache/tagged_set.hpp"
 #include "proxy/cache/wall_clock.hpp"
 #include "proxy/traffic/reply_tap.hpp"
@@ -24,12 +23,6 @@ constexpr std::string_view kReserved = "ERR the key is reserved by cache.prefix"
 constexpr Duration kOwedFor = std::chrono::seconds(60);
 /// Of a server's number in hex.
 constexpr std::size_t kServerDigits = 16;
-
-std::string random_hex() {
-  static thread_local std::random_device device;
-  static thread_local std::mt19937_64 random(std::uint64_t{device()} << 32 | device());
-  return to_hex(random());
-}
 
 std::string error_reply(std::string_view text) {
   return "-" + std::string(text) + "\r\n";

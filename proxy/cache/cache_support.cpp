@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/reply_framer.hpp"
 #include "proxy/cache/lua_scripts.hpp"
+#include "proxy/cache/redis_refusal.hpp"
 
 namespace hawser {
 
@@ -18,13 +18,6 @@ int major_of(std::string_view version) {
   int major = 0;
   std::from_chars(version.data(), version.data() + version.size(), major);
   return major;
-}
-
-/// An error reply that says something about the server's state, and nothing about rights.
-bool is_of_state(std::string_view error) {
-  const std::string_view word = protocol::error_word(error);
-  return word == "OOM" || word == "MISCONF" || word == "NOREPLICAS" ||
-         find_rejection(word) != nullptr;
 }
 
 }  // namespace
@@ -130,7 +123,7 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
                                     [](const ControlReply& reply) { return reply.is_error; });
   if (refusal == answer.replies.end()) {
     settle(user, Verdict::good, {}, true);
-  } else if (is_of_state("-" + refusal->text)) {
+  } else if (refusal_of("-" + refusal->text) != Refusal::final) {
     settle(user, Verdict::good, {}, false);
   } else {
     settle(user, Verdict::refused, refusal->text, true);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "protocol/reply_framer.hpp"
+#include "proxy/cache/redis_refusal.hpp"
 
 namespace hawser {
 
@@ -25,7 +25,7 @@ bool is_settled(const ScriptAnswer& answer) {
     case ScriptAnswer::Kind::reply:
       return true;
     case ScriptAnswer::Kind::error:
-      return find_rejection(protocol::error_word(answer.error)) == nullptr;
+      return refusal_of(answer.error) == Refusal::final;
     case ScriptAnswer::Kind::not_sent:
     case ScriptAnswer::Kind::unknown:
       break;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "protocol/reply_writer.hpp"
+#include "proxy/traffic/reply_tap.hpp"
 
 namespace hawser {
 
@@ -121,14 +122,14 @@ Taken PubSubHandler::publish(Client& client, Request& request) {
 }
 
 /// Corrects the numbers of subscribers in the upstream's reply.
-class PubSubHandler::NumsubTap final : public ReplySink {
+class PubSubHandler::NumsubTap final : public ReplyTap {
  public:
   NumsubTap(Hub& hub, TopicKind kind, std::vector<std::string> names, SlotHandle slot)
-      : hub_(hub), kind_(kind), names_(std::move(names)), slot_(std::move(slot)) {}
+      : ReplyTap(std::move(slot)), hub_(hub), kind_(kind), names_(std::move(names)) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
     if (!reply.bytes.starts_with('*')) {
-      slot_.complete(reply);
+      slot().complete(reply);
       return;
     }
     // *2n, then name and number in turn; the names are as they were asked.
@@ -144,19 +145,13 @@ class PubSubHandler::NumsubTap final : public ReplySink {
       out += ":" + std::to_string(count) + "\r\n";
       at = reply.bytes.find('\n', number) + 1;
     }
-    slot_.complete(out);
-  }
-  const ReplySink* origin() const override { return slot_.origin(); }
-  void on_held() override { slot_.hold(); }
-  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
-    slot_.fail(failure, number);
+    slot().complete(out);
   }
 
  private:
   Hub& hub_;
   const TopicKind kind_;
   const std::vector<std::string> names_;
-  SlotHandle slot_;
 };
 
 Taken PubSubHandler::numsub(Client& client, Request& request, TopicKind kind) {

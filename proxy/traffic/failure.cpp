@@ -10,7 +10,7 @@ namespace {
 // The texts are constant plus numbers, with a prefix no client library misreads: never ERR for an
 // outage (some clients turn it into a silent false), none of the words clients search for.
 // "(ECONNREFUSED)" makes job libraries treat a request that was not executed as a connection error.
-constexpr std::array<FailureRow, 13> kFailures = {{
+constexpr std::array<FailureRow, 14> kFailures = {{
     {Failure::circuit_open,
      "PROXYOPEN circuit open, command not executed, retry in {} ms (ECONNREFUSED)", "circuit_open",
      LogLevel::debug, Outcome::not_executed, false, false},
@@ -33,6 +33,9 @@ constexpr std::array<FailureRow, 13> kFailures = {{
     {Failure::full_request, "PROXYFULL clients.request_limit reached, command not executed",
      "request_size", LogLevel::warn, Outcome::not_executed, false, false},
     {Failure::full_buffers, "PROXYFULL buffers.max_bytes reached, command not executed", "buffers",
+     LogLevel::warn, Outcome::not_executed, false, false},
+    {Failure::full_invalidations,
+     "PROXYFULL invalidations in progress reached, command not executed", "invalidations",
      LogLevel::warn, Outcome::not_executed, false, false},
     {Failure::denied, "NOPERM command denied by proxy policy", "denied", LogLevel::debug,
      Outcome::not_executed, false, false},

@@ -22,6 +22,7 @@ enum class Failure : std::uint8_t {
   full_subscriptions,  ///< pubsub.subscriptions
   full_request,        ///< clients.request_limit
   full_buffers,        ///< buffers.max_bytes
+  full_invalidations,  ///< So many are under way.
   denied,              ///< Refused by configuration or by nature.
   max_clients,         ///< clients.max
 };

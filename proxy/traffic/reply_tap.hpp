@@ -7,7 +7,7 @@
 namespace hawser {
 
 /// Passes on to a slot whatever comes for it, as part of its client's order. For those who want to
-/// see, or change, one of these on the way.
+/// see, or change, one of these on the way, and need it whole.
 class ReplyTap : public ReplySink {
  public:
   explicit ReplyTap(SlotHandle slot) : slot_(std::move(slot)) {}
@@ -24,6 +24,7 @@ class ReplyTap : public ReplySink {
 
  protected:
   SlotHandle& slot() { return slot_; }
+  const SlotHandle& slot() const { return slot_; }
 
  private:
   SlotHandle slot_;

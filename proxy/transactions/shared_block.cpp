@@ -1,39 +1,33 @@
 #include "proxy/transactions/shared_block.hpp"
 
+#include <utility>
+
 #include "protocol/reply_framer.hpp"
+#include "proxy/traffic/reply_tap.hpp"
 
 namespace hawser {
 
 /// Sees EXEC's reply pass. Servers before Redis 6.2 stay inside the transaction if the user may not
 /// run EXEC: such a lane is of no use to anybody any more.
-class SharedBlock::ExecTap final : public ReplySink {
+class SharedBlock::ExecTap final : public ReplyTap {
  public:
   ExecTap(Upstream& upstream, const Context& context, SlotHandle slot)
-      : upstream_(upstream), context_(context), slot_(std::move(slot)) {}
+      : ReplyTap(std::move(slot)), upstream_(upstream), context_(context) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
     const bool is_stuck = protocol::error_word(reply.bytes) == "NOPERM";
-    slot_.complete(reply);
+    slot().complete(reply);
     MainLane* lane = is_stuck ? upstream_.find_main_lane(context_) : nullptr;
     if (lane != nullptr) lane->close();
   }
-  const ReplySink* origin() const override { return slot_.origin(); }
-  void on_held() override { slot_.hold(); }
-  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
-    slot_.fail(failure, number);
-  }
-  void on_expiry(std::uint32_t, Failure failure, std::int64_t number) override {
-    slot_.expire(failure, number);
-  }
-  std::size_t stream_threshold(std::uint32_t) const override { return slot_.stream_threshold(); }
+  std::size_t stream_threshold(std::uint32_t) const override { return slot().stream_threshold(); }
   bool on_part(std::uint32_t, std::string_view part, bool last) override {
-    return slot_.stream(part, last);
+    return slot().stream(part, last);
   }
 
  private:
   Upstream& upstream_;
   const Context context_;
-  SlotHandle slot_;
 };
 
 Taken SharedBlock::handle(Client& client, Request& request) {

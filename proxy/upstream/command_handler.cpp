@@ -1,34 +1,28 @@
 #include "proxy/upstream/command_handler.hpp"
 
+#include <utility>
+
+#include "proxy/traffic/reply_tap.hpp"
 #include "proxy/traffic/stored_request.hpp"
 #include "proxy/upstream/own_commands.hpp"
 
 namespace hawser {
 
 /// Adds to the reply on its way to the client; needs it whole, so takes no parts.
-class CommandHandler::Tap final : public ReplySink {
+class CommandHandler::Tap final : public ReplyTap {
  public:
   Tap(const Upstream& upstream, const Request& request, RespVersion resp, SlotHandle slot)
-      : upstream_(upstream), request_(request), resp_(resp), slot_(std::move(slot)) {}
+      : ReplyTap(std::move(slot)), upstream_(upstream), request_(request), resp_(resp) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
-    slot_.complete(add_own_commands(request_.view(), resp_, upstream_.server_version(), reply.bytes,
-                                    upstream_.limits()));
-  }
-  const ReplySink* origin() const override { return slot_.origin(); }
-  void on_held() override { slot_.hold(); }
-  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
-    slot_.fail(failure, number);
-  }
-  void on_expiry(std::uint32_t, Failure failure, std::int64_t number) override {
-    slot_.expire(failure, number);  // Settled with this tap.
+    slot().complete(add_own_commands(request_.view(), resp_, upstream_.server_version(),
+                                     reply.bytes, upstream_.limits()));
   }
 
  private:
   const Upstream& upstream_;
   const StoredRequest request_;
   const RespVersion resp_;
-  SlotHandle slot_;
 };
 
 Taken CommandHandler::handle(Client& client, Request& request) {

@@ -294,7 +294,7 @@ void MainLane::on_lane_rejection(Lane& lane, const Rejection& why, PendingReques
   const ReplySink* origin = request.slots.front().origin();
   if (why.is_unknown_script) {
     request.bytes = parts_.scripts.to_eval(request.bytes);
-    request.error = failure_reply(Failure::down);  // It asked for no script.
+    request.error.clear();  // It asked for no script: if it is not sent again, it was not sent.
     request.is_free = true;
   }
   const auto waiting = std::count_if(waiting_.begin(), waiting_.end(), [&](const auto& other) {

@@ -1,4 +1,4 @@
-#include "proxy/cache/invalidation/redis_refusal.hpp"
+#include "proxy/cache/redis_refusal.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 
 #include "protocol/reply_framer.hpp"
 #include "proxy/cache/bus/bus_message.hpp"
+#include "proxy/cache/random_hex.hpp"
 
 namespace hawser {
 
@@ -16,15 +16,6 @@ constexpr Duration kShortestPause = std::chrono::milliseconds(50);
 constexpr Duration kLongestPause = std::chrono::seconds(1);
 /// Ways to Redis before those with nothing to send are forgotten.
 constexpr std::size_t kMostLines = 64;
-
-/// No other process has had it, nor this one's predecessor with the same name.
-std::string new_origin(const std::string& instance) {
-  std::random_device random;
-  static constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string name = instance + "-";
-  for (int i = 0; i < 8; ++i) name += kDigits[random() % kDigits.size()];
-  return name;
-}
 
 }  // namespace
 
@@ -81,7 +72,7 @@ BusPublisher::BusPublisher(Upstream& upstream, std::string channel, CacheStats& 
       channel_(std::move(channel)),
       stats_(stats),
       limits_(limits),
-      origin_(new_origin(upstream.instance())) {
+      origin_(upstream.instance() + "-" + random_hex()) {
   upstream.circuit().add_listener(*this);
 }
 

@@ -1,11 +1,10 @@
 #include "proxy/cache/invalidation/index_keeper.hpp"
 
 #include <algorithm>
-#include <random>
 
-#include "proxy/cache/invalidation/redis_refusal.hpp"
-#include "proxy/cache/leases/lease_token.hpp"
 #include "proxy/cache/lua_scripts.hpp"
+#include "proxy/cache/random_hex.hpp"
+#include "proxy/cache/redis_refusal.hpp"
 #include "proxy/upstream/handshake.hpp"
 
 namespace hawser {
@@ -26,19 +25,9 @@ constexpr Duration kControlStep = std::chrono::milliseconds(50);
 constexpr std::string_view kScanCount = "300";
 constexpr std::string_view kSweepCount = "200";
 
-/// The tags, with their number before them: so no tags are told from one of any name.
-std::string counted_unfinished() {
-  return "local function find()\n" + lua::kUnfinished +
-         "\nend\nlocal tags = find()\nreturn {#tags, unpack(tags)}";
-}
 /// KEYS draining; ARGV tag -> 1 or 0
 constexpr std::string_view kIsKnown =
     "if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 1 end\nreturn 0";
-
-std::string random_id() {
-  std::random_device random;
-  return to_hex(std::uint64_t{random()} << 32 | random());
-}
 
 }  // namespace
 
@@ -49,10 +38,10 @@ IndexKeeper::IndexKeeper(ScriptCaller& caller, const CacheKeys& keys, Invalidati
       keys_(keys),
       invalidations_(invalidations),
       stats_(stats),
-      unfinished_(upstream_.scripts().add(counted_unfinished())),
+      unfinished_(upstream_.scripts().add(lua::kUnfinished)),
       is_known_(upstream_.scripts().add(kIsKnown)),
       sweep_(upstream_.scripts().add(lua::kSweep)),
-      id_(random_id()),
+      id_(random_hex()),
       look_timer_(upstream_.loop(), [this] { look(); }),
       sweep_timer_(upstream_.loop(), [this] { begin_walk(); }),
       step_timer_(upstream_.loop(), [this] { walk(); }) {}
@@ -114,7 +103,7 @@ void IndexKeeper::look_at(Passage passage, const Context& context) {
   caller_.call(passage, context, unfinished_, {keys_.draining()}, {"0", "1"},
                [this, context](const ScriptAnswer& answer) {
                  const bool is_any =
-                     answer.kind == ScriptAnswer::Kind::reply && answer.items.size() > 1;
+                     answer.kind == ScriptAnswer::Kind::reply && !answer.items.empty();
                  if (is_any) note_use(context);
                });
 }
@@ -124,11 +113,9 @@ void IndexKeeper::ask_unfinished(Passage passage, const Place& place, std::funct
                {std::to_string(kQuietMs), std::to_string(kMostAtOnce)},
                [this, place, done = std::move(done)](const ScriptAnswer& answer) {
                  drop_if_refused(place, answer);
-                 if (answer.kind == ScriptAnswer::Kind::reply && answer.items.size() > 1) {
+                 if (answer.kind == ScriptAnswer::Kind::reply && !answer.items.empty()) {
                    note_use(context_of(place));
-                   for (std::size_t i = 1; i < answer.items.size(); ++i) {
-                     finish(place, answer.items[i]);
-                   }
+                   for (const std::string& tag : answer.items) finish(place, tag);
                  }
                  done();
                });

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "proxy/cache/invalidation/invalidation_targets.hpp"
-#include "proxy/cache/invalidation/redis_refusal.hpp"
+#include "proxy/cache/redis_refusal.hpp"
 
 namespace hawser {
 

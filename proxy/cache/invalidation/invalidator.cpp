@@ -1,13 +1,13 @@
 #include "proxy/cache/invalidation/invalidator.hpp"
 
 #include <algorithm>
-#include <random>
+#include <span>
 #include <utility>
 
 #include "proxy/cache/invalidation/drain_progress.hpp"
 #include "proxy/cache/invalidation/invalidation_targets.hpp"
-#include "proxy/cache/invalidation/redis_refusal.hpp"
-#include "proxy/cache/leases/lease_token.hpp"
+#include "proxy/cache/random_hex.hpp"
+#include "proxy/cache/redis_refusal.hpp"
 
 namespace hawser {
 
@@ -28,6 +28,8 @@ constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 constexpr std::size_t kRestoringBatch = 1000;
 /// So many tags are noted in one step.
 constexpr std::size_t kTagsAtOnce = 100;
+/// An invalidation is noted for longer than any lease lives that was granted before it.
+constexpr std::int64_t kHorizonUs = (kLongestLeaseMs + 60'000) * 1000;
 /// What SCAN looks at in one step; few of these may fit the pattern.
 constexpr std::string_view kScanCount = "1000";
 
@@ -90,6 +92,19 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
     return [weak = weak_from_this(), next = std::move(next)](const ScriptAnswer& answer) {
       if (const auto self = weak.lock()) self->on_answer(answer, next);
     };
+  }
+  /// Deletes keys, and the leases on them.
+  void remove(std::span<const std::string> names, std::function<void()> next) {
+    Words keys;
+    for (const std::string& name : names) {
+      keys.push_back(name);
+      keys.push_back(all_.keys_.lease(name));
+    }
+    call(all_.scripts_.remove, keys, {},
+         [this, next = std::move(next)](const ScriptAnswer& answer) {
+           count(answer.integer(0));
+           next();
+         });
   }
   void begin(std::int64_t more) {
     const Done begun = std::exchange(begun_, nullptr);
@@ -196,7 +211,7 @@ class Invalidator::Job : public std::enable_shared_from_this<Job> {
           all_.stats_.given_up.add();
           finish({InvalidationResult::Kind::error,
                   0,
-                  "-NOAUTH invalidation given up half-way, Redis refuses the user\r\n",
+                  failure_reply(Failure::lost),  // Some of it is done.
                   {},
                   0});
           return;
@@ -270,8 +285,8 @@ class Invalidator::TagsJob final : public Job {
     Words keys = {all_.keys_.invalidated(), all_.keys_.drains(), all_.keys_.draining(),
                   all_.keys_.last()};
     // Many that begin at once share what may be deleted at once.
-    Words args = {std::to_string(batch() / (1 + *all_.beginning_)),
-                  std::to_string((kLongestLeaseMs + 60'000) * 1000), all_.new_generation()};
+    Words args = {std::to_string(batch() / (1 + *all_.beginning_)), std::to_string(kHorizonUs),
+                  random_hex()};
     for (std::size_t i = noted_; i < noted_ + count; ++i) {
       keys.push_back(all_.keys_.index(order_.targets[i]));
       keys.push_back(all_.keys_.drain(order_.targets[i]));
@@ -351,13 +366,7 @@ class Invalidator::KeysJob final : public Job {
       return;
     }
     const std::size_t size = std::min(batch(), order_.targets.size() - at_);
-    Words keys;
-    for (std::size_t i = at_; i < at_ + size; ++i) {
-      keys.push_back(order_.targets[i]);
-      keys.push_back(all_.keys_.lease(order_.targets[i]));
-    }
-    call(all_.scripts_.remove, keys, {}, [this, size](const ScriptAnswer& answer) {
-      count(answer.integer(0));
+    remove(std::span(order_.targets).subspan(at_, size), [this, size] {
       at_ += size;
       begin(static_cast<std::int64_t>(order_.targets.size() - at_));
       if (at_ == order_.targets.size()) {
@@ -384,14 +393,13 @@ class Invalidator::PatternJob final : public Job {
   void step() override {
     if (!is_noted_) {
       call(all_.scripts_.void_leases, {all_.keys_.invalidated(), all_.keys_.last()},
-           {std::to_string((kLongestLeaseMs + 60'000) * 1000), all_.new_generation()},
-           [this](const ScriptAnswer&) {
+           {std::to_string(kHorizonUs), random_hex()}, [this](const ScriptAnswer&) {
              is_noted_ = true;
              begin(0);
              proceed();
            });
     } else if (!found_.empty()) {
-      remove();
+      remove_found();
     } else if (at_ < order_.targets.size()) {
       scan();
     } else {
@@ -423,15 +431,9 @@ class Invalidator::PatternJob final : public Job {
         }));
   }
 
-  void remove() {
+  void remove_found() {
     const std::size_t size = std::min(batch(), found_.size());
-    Words keys;
-    for (std::size_t i = found_.size() - size; i < found_.size(); ++i) {
-      keys.push_back(found_[i]);
-      keys.push_back(all_.keys_.lease(found_[i]));
-    }
-    call(all_.scripts_.remove, keys, {}, [this, size](const ScriptAnswer& answer) {
-      count(answer.integer(0));
+    remove(std::span(found_).last(size), [this, size] {
       found_.resize(found_.size() - size);
       proceed();
     });
@@ -458,7 +460,7 @@ void Invalidator::perform(Order order, Done begun, Done done) {
   const bool is_accepted = order.is_accepted || order.only_finish;
   const std::size_t bytes = bytes_of(order.targets);
   if (!is_accepted && (jobs_.size() >= kMostJobs || bytes_ + bytes > kMostBytes)) {
-    done({InvalidationResult::Kind::not_sent, 0, {}, Failure::full_buffers, 0});
+    done({InvalidationResult::Kind::not_sent, 0, {}, Failure::full_invalidations, 0});
     return;
   }
   std::shared_ptr<Job> job;
@@ -514,11 +516,6 @@ void Invalidator::serve() {
 std::size_t Invalidator::batch(Passage passage) const {
   if (passage == Passage::control) return kRestoringBatch;
   return static_cast<std::size_t>(caller_.upstream().settings().cache.batch);
-}
-
-std::string Invalidator::new_generation() {
-  static thread_local std::random_device random;
-  return to_hex(std::uint64_t{random()} << 32 | random());
 }
 
 }  // namespace hawser

@@ -87,7 +87,6 @@ class Invalidator {
   void leave();
   void serve();
   std::size_t batch(Passage passage) const;
-  std::string new_generation();
 
   ScriptCaller& caller_;
   const CacheKeys& keys_;

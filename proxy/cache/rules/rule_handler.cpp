@@ -8,12 +8,6 @@
 
 namespace hawser {
 
-namespace {
-
-constexpr std::size_t kNameAt = 1;
-
-}  // namespace
-
 /// Gives the client the reply to its write, and counts an index that Redis refused.
 class RuleHandler::Tap final : public ReplyTap {
  public:
@@ -103,7 +97,7 @@ bool RuleHandler::holds(Client& client, const Request& request) {
 }
 
 bool RuleHandler::rewrite_queued(const Client& client, const Request& request, std::string& out) {
-  if (request.command == nullptr || request.argc() <= kNameAt) return false;
+  if (request.command == nullptr) return false;
   const std::string_view name = request.command->name;
   const bool is_write =
       name == "set" || name == "setex" || name == "psetex" || name == "getset" || name == "mset";
