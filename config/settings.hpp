@@ -146,7 +146,7 @@ struct Settings {
     std::string channel = "cache:invalidate";  ///< Empty: no message is performed.
     std::string prefix = "__hawser__:";        ///< Of the keys that are hawser's own.
     Milliseconds timeout{60000};               ///< Of one invalidation, all batches together.
-    std::uint64_t batch = 250;                 ///< Keys deleted at once.
+    std::uint64_t batch = 500;                 ///< Keys deleted at once.
     Milliseconds wait{1000};                   ///< For a leased key to be filled by another.
     InvalidateWhenDown invalidate_when_down = InvalidateWhenDown::error;
     std::uint64_t journal_tags = 10000;  ///< Queued while Redis is away, at most.

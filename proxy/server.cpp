@@ -21,6 +21,7 @@
 #include "proxy/notify.hpp"
 #include "proxy/pubsub/pubsub_handler.hpp"
 #include "proxy/transactions/transaction_handler.hpp"
+#include "proxy/upstream/clients_handler.hpp"
 #include "proxy/upstream/command_handler.hpp"
 #include "proxy/upstream/context_handler.hpp"
 #include "proxy/upstream/forward_handler.hpp"
@@ -97,7 +98,12 @@ struct Server::Impl final : HealthView, OperatorActions {
         context(upstream),
         stream_read(forward, pinned),
         unblock(upstream, blocked),
-        local(registry, loop),
+        listing({.clients = registry,
+                 .blocked = blocked,
+                 .loop = loop,
+                 .user_name = [this](UserId id) { return upstream.users().name(id); }}),
+        local(listing),
+        clients(upstream, listing),
         proxy(*this),
         degrading(upstream, forward),
         cache(upstream, forward, ordinary()),
@@ -136,6 +142,10 @@ struct Server::Impl final : HealthView, OperatorActions {
     }
     for (const char* name : {"proxy", "proxy|health", "proxy|help"}) dispatcher.route(name, proxy);
     dispatcher.route("client|unblock", unblock);
+    for (const char* name : {"client|kill", "client|list", "client|pause", "client|unpause"}) {
+      dispatcher.route(name, clients);
+    }
+    dispatcher.obey(listing.pause_state());
     dispatcher.route("xread", stream_read);
     dispatcher.route("xreadgroup", stream_read);
     for (const char* name :
@@ -207,7 +217,9 @@ struct Server::Impl final : HealthView, OperatorActions {
   ContextHandler context;
   StreamReadHandler stream_read;
   UnblockHandler unblock;
+  ClientListing listing;
   LocalCommands local;
+  ClientsHandler clients;
   ProxyHandler proxy;
   RefuseHandler refuse;
   DegradingHandler degrading;

@@ -125,6 +125,7 @@ CacheHandler::CacheHandler(Parts parts)
       upstream_(parts_.upstream),
       scripts_{upstream_.scripts().add(lua::kSet),
                upstream_.scripts().add(lua::kSetLeased),
+               upstream_.scripts().add(lua::kSetLeasedPruning),
                upstream_.scripts().add(lua::kSetLeasedApart),
                upstream_.scripts().add(lua::kGet),
                upstream_.scripts().add(lua::kTag),
@@ -248,7 +249,9 @@ Taken CacheHandler::set_leased(Client& client, Request& request, const Write& wr
   args.insert(args.end(), noted.begin(), noted.end());
   Outgoing out;
   out.is_apart = goes_apart(client, request);
-  out.script = out.is_apart ? &scripts_.set_leased_apart : &scripts_.set_leased;
+  out.script = out.is_apart          ? &scripts_.set_leased_apart
+               : write.prune.empty() ? &scripts_.set_leased
+                                     : &scripts_.set_leased_pruning;
   out.server = command.lease->server;
   out.is_leased = true;
   out.written = command.key;

@@ -39,6 +39,7 @@ class CacheHandler final : public Handler {
   struct Scripts {
     Script& set;
     Script& set_leased;
+    Script& set_leased_pruning;
     Script& set_leased_apart;
     Script& get;
     Script& tag;

@@ -46,28 +46,9 @@ local function next_sequence(invalidated, last, horizon, generation)
 end
 )lua";
 
-std::string operator+(std::string_view a, std::string_view b) {
-  return std::string(a).append(b);
-}
-
-}  // namespace
-
-// Errors of redis.pcall are given back as they are, so that they read as without a script. What
-// can be refused comes before the first write that matters.
-
-const std::string kSet = kPrune + R"lua(
-for i = 2, #KEYS do
-  local added = redis.pcall('ZADD', KEYS[i], ARGV[3], KEYS[1])
-  if type(added) == 'table' then return added end
-end
-if ARGV[4] ~= '' then
-  for i = 2, #KEYS do prune(KEYS[i], ARGV[4], KEYS[1]) end
-end
-if ARGV[2] == '' then return redis.pcall('SET', KEYS[1], ARGV[1]) end
-return redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-)lua";
-
-const std::string kSetLeased = kPrune + R"lua(
+/// The first half of a write under a lease: nothing if that is not held any more, or stale; else
+/// the memberships.
+constexpr std::string_view kSetIndexed = R"lua(
 local known = redis.call('MGET', KEYS[2], KEYS[4])
 if known[1] ~= ARGV[5] then return false end
 if known[2] ~= ARGV[6] .. '-' .. ARGV[7] then
@@ -89,9 +70,10 @@ for i = 5, #KEYS do
   local added = redis.pcall('ZADD', KEYS[i], ARGV[3], KEYS[1])
   if type(added) == 'table' then return added end
 end
-if ARGV[4] ~= '' then
-  for i = 5, #KEYS do prune(KEYS[i], ARGV[4], KEYS[1]) end
-end
+)lua";
+
+/// The second half: the value, with which the lease ends.
+constexpr std::string_view kStoreLeased = R"lua(
 local stored
 if ARGV[2] == '' then
   stored = redis.pcall('SET', KEYS[1], ARGV[1])
@@ -101,6 +83,35 @@ end
 if not stored.err then redis.call('UNLINK', KEYS[2]) end
 return stored
 )lua";
+
+std::string operator+(std::string_view a, std::string_view b) {
+  return std::string(a).append(b);
+}
+
+}  // namespace
+
+// Errors of redis.pcall are given back as they are, so that they read as without a script. What
+// can be refused comes before the first write that matters.
+
+const std::string kSet = kPrune + R"lua(
+for i = 2, #KEYS do
+  local added = redis.pcall('ZADD', KEYS[i], ARGV[3], KEYS[1])
+  if type(added) == 'table' then return added end
+end
+if ARGV[4] ~= '' then
+  for i = 2, #KEYS do prune(KEYS[i], ARGV[4], KEYS[1]) end
+end
+if ARGV[2] == '' then return redis.pcall('SET', KEYS[1], ARGV[1]) end
+return redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+)lua";
+
+const std::string kSetLeased = kSetIndexed + kStoreLeased;
+
+const std::string kSetLeasedPruning = kPrune + kSetIndexed + R"lua(
+if ARGV[4] ~= '' then
+  for i = 5, #KEYS do prune(KEYS[i], ARGV[4], KEYS[1]) end
+end
+)lua" + kStoreLeased;
 
 const std::string kWrite = R"lua(
 local words = tonumber(ARGV[3])
@@ -336,6 +347,6 @@ const std::string kSetLeasedApart = R"lua(
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 if 'r' .. string.sub(run, 1, 16) ~= ARGV[#ARGV] then return false end
-)lua" + kSetLeased;
+)lua" + kSetLeasedPruning;
 
 }  // namespace hawser::lua

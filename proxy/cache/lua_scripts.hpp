@@ -16,6 +16,8 @@ extern const std::string kSet;
 /// KEYS key, lease, invalidated, last, index ...;
 /// ARGV value, px or "", score, prune, nonce, generation, sequence, "t"+tag ...
 extern const std::string kSetLeased;
+/// With `prune` given. The first is without it: what is not defined costs nothing.
+extern const std::string kSetLeasedPruning;
 
 /// A plain write of a client, and the memberships of what it writes. An index that Redis refuses
 /// leaves the write alone.
@@ -71,7 +73,7 @@ extern const std::string kProbe;
 /// Deletes a string if its value is the one given. KEYS key; ARGV value -> number of keys deleted
 extern const std::string kRelease;
 
-/// kSetLeased for a connection of which hawser does not know where it leads: nil also if that is
+/// kSetLeasedPruning for a connection of which hawser does not know where it leads: nil also if that is
 /// another run of the server. One argument more: "r" and the server's number, 16 hex digits.
 extern const std::string kSetLeasedApart;
 

@@ -289,6 +289,18 @@ SlotHandle ClientSession::open_slot(const Request& request) {
   return replies_->open(request, muted);
 }
 
+std::string ClientSession::peer() const {
+  return is_local() ? local_address() : socket_.peer_name();
+}
+
+std::string ClientSession::local_address() const {
+  return is_local() ? listener_.path + ":0" : socket_.local_name();
+}
+
+std::size_t ClientSession::queued_input() const {
+  return rest_ != nullptr && rest_->block != nullptr ? rest_->block->size() : 0;
+}
+
 void ClientSession::forget_state() {
   set_context({.database = parts_.home_database});
   set_name({});

@@ -45,7 +45,11 @@ class ClientSession final : public Client,
   /// Takes no more requests; closes at the next reply boundary (drain).
   void drain();
 
-  std::string peer() const { return socket_.peer_name(); }
+  /// Of both ends as Redis writes them: host:port, or path:0 of a Unix socket.
+  std::string peer() const;
+  std::string local_address() const;
+  bool is_local() const { return listener_.is_local; }
+  int descriptor() const { return socket_.descriptor(); }
   TimePoint connected_at() const { return connected_at_; }
   TimePoint last_request() const { return last_request_; }
   const protocol::Command* last_command() const { return last_command_; }
@@ -64,6 +68,10 @@ class ClientSession final : public Client,
     if (library_ == nullptr) library_ = std::make_unique<Library>();
     return *library_;
   }
+  /// Bytes received and not dispatched yet.
+  std::size_t queued_input() const;
+  /// A request that was put off has its chance again.
+  void offer_again() { parts_.loop.at_turn_end(*this); }
   /// RESET: everything a client can set is as on a new connection.
   void forget_state();
 

@@ -1,5 +1,7 @@
 #include "proxy/downstream/dispatcher.hpp"
 
+#include "proxy/downstream/client_pause.hpp"
+
 namespace hawser {
 
 using protocol::Treatment;
@@ -32,7 +34,9 @@ void Dispatcher::route(std::string_view name, Handler& handler) {
 }
 
 Taken Dispatcher::dispatch(Client& client, Request& request) {
-  return find(client, request).handle(client, request);
+  Handler& handler = find(client, request);
+  if (pause_ != nullptr && pause_->holds(request)) return Taken::later;
+  return handler.handle(client, request);
 }
 
 Taken Dispatcher::handle(Client& client, Request& request) {

@@ -8,6 +8,8 @@
 
 namespace hawser {
 
+class ClientPause;
+
 /// Finds the one handler for each request by its row in the command table. Filled by Server at
 /// start, then only asked. As a handler itself it goes by the table alone, whatever handler of its
 /// own the client has.
@@ -26,6 +28,9 @@ class Dispatcher final : public Handler {
   /// REQUIRES: the table knows `name`.
   void route(std::string_view name, Handler& handler);
 
+  /// While `pause` holds a request it is not handed to anybody.
+  void obey(const ClientPause& pause) { pause_ = &pause; }
+
   /// Looks the request's command up (request.command is set) and hands it to its handler.
   Taken dispatch(Client& client, Request& request);
   /// REQUIRES: request.command is set.
@@ -36,6 +41,7 @@ class Dispatcher final : public Handler {
   Handler& by_table(const Request& request);
 
   Defaults defaults_;
+  const ClientPause* pause_ = nullptr;
   std::vector<Handler*> by_index_;  ///< By Command::index.
 };
 

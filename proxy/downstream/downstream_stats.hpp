@@ -19,6 +19,8 @@ struct DownstreamStats final : StatsSource {
   /// One listener's clients; constant count after start.
   struct Listener {
     std::string name;
+    std::string path;       ///< Of a Unix socket.
+    bool is_local = false;  ///< It is one.
     Gauge connections;
     Counter accepted;
   };

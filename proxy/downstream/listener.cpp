@@ -141,6 +141,8 @@ std::string Listener::Impl::listen_on(int fd) {
   parts.stats.listeners.push_back(std::make_unique<DownstreamStats::Listener>());
   stats = parts.stats.listeners.back().get();
   stats->name = url.text();
+  stats->path = url.path;
+  stats->is_local = url.transport == config::ListenUrl::Transport::unix_socket;
   accept_next();
   return {};
 }

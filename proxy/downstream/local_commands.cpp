@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::string_view kOk = "+OK\r\n";
 
-std::int64_t seconds(Duration elapsed) {
-  return std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();
-}
-
 }  // namespace
 
 Taken LocalCommands::handle(Client& client, Request& request) {
@@ -88,11 +84,7 @@ void LocalCommands::client_command(ClientSession& session, Request& request) {
       reply = kOk;
     }
   } else if (sub == "info") {
-    writer.verbatim(describe(session) + "\n");
-  } else if (sub == "list") {
-    std::string list;
-    clients_.for_each([&](ClientSession& each) { list += describe(each) + "\n"; });
-    writer.verbatim(list);
+    writer.verbatim(listing_.describe(session) + "\n");
   } else if (sub == "no-evict" || sub == "no-touch") {
     if (is_word(request.arg(2), "on") || is_word(request.arg(2), "off")) {
       reply = kOk;
@@ -127,27 +119,6 @@ void LocalCommands::client_reply(ClientSession& session, Request& request) {
   } else {
     session.open_slot(request).complete("-ERR syntax error\r\n");
   }
-}
-
-/// A line as in Redis' CLIENT LIST, with the fields that mean something here.
-std::string LocalCommands::describe(const ClientSession& session) const {
-  const TimePoint now = loop_.now();
-  const auto* command = session.last_command();
-  const auto* library = session.library();
-  const auto counts = session.subscriptions() != nullptr ? session.subscriptions()->counts()
-                                                         : Subscriptions::Counts{};
-  return "id=" + std::to_string(session.id()) + " addr=" + session.peer() +
-         " name=" + std::string(session.name()) +
-         " age=" + std::to_string(seconds(now - session.connected_at())) +
-         " idle=" + std::to_string(seconds(now - session.last_request())) +
-         " flags=" + (counts.total() > 0 ? "P" : "N") +
-         " db=" + std::to_string(session.context().database) +
-         " sub=" + std::to_string(counts.channels) + " psub=" + std::to_string(counts.patterns) +
-         " ssub=" + std::to_string(counts.shard_channels) +
-         " multi=-1 cmd=" + (command != nullptr ? std::string(command->name) : "NULL") +
-         " resp=" + std::to_string(static_cast<int>(session.context().resp)) +
-         " lib-name=" + (library != nullptr ? library->name : "") +
-         " lib-ver=" + (library != nullptr ? library->version : "");
 }
 
 Taken RefuseHandler::handle(Client& client, Request& request) {

@@ -1,8 +1,6 @@
 #pragma once
 
-#include "config/settings.hpp"
-#include "proxy/downstream/client_registry.hpp"
-#include "proxy/runtime/loop.hpp"
+#include "proxy/downstream/client_listing.hpp"
 #include "proxy/traffic/handler.hpp"
 
 namespace hawser {
@@ -11,16 +9,14 @@ namespace hawser {
 /// ends at hawser.
 class LocalCommands final : public Handler {
  public:
-  LocalCommands(ClientRegistry& clients, Loop& loop) : clients_(clients), loop_(loop) {}
+  explicit LocalCommands(const ClientListing& listing) : listing_(listing) {}
   Taken handle(Client& client, Request& request) override;
 
  private:
   void client_command(class ClientSession& session, Request& request);
   void client_reply(class ClientSession& session, Request& request);
-  std::string describe(const class ClientSession& session) const;
 
-  ClientRegistry& clients_;
-  Loop& loop_;
+  const ClientListing& listing_;
 };
 
 /// Refuses what must not reach the upstream; closes a client that talks HTTP, as Redis does.

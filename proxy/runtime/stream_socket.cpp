@@ -39,6 +39,27 @@ IoResult outcome(ssize_t n) {
   return {IoResult::Status::failed, 0, errno};
 }
 
+/// host:port, "unix" or "?", by getpeername() or getsockname().
+std::string name_by(int (*get)(int, sockaddr*, socklen_t*), int descriptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (get(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "?";
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.ss_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address, sizeof v4);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+    return std::string(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
+  }
+  if (address.ss_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address, sizeof v6);
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+    return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(v6.sin6_port));
+  }
+  return "unix";
+}
+
 }  // namespace
 
 StreamSocket::StreamSocket(Loop& loop, int descriptor)
@@ -107,23 +128,11 @@ bool StreamSocket::peer_has_ended() const {
 }
 
 std::string StreamSocket::peer_name() const {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "?";
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address.ss_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address, sizeof v4);
-    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-    return std::string(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
-  }
-  if (address.ss_family == AF_INET6) {
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, &address, sizeof v6);
-    ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-    return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(v6.sin6_port));
-  }
-  return "unix";
+  return name_by(::getpeername, descriptor_);
+}
+
+std::string StreamSocket::local_name() const {
+  return name_by(::getsockname, descriptor_);
 }
 
 void StreamSocket::shutdown_send() {

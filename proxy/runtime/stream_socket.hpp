@@ -52,6 +52,9 @@ class StreamSocket {
   bool peer_has_ended() const;
   /// The other end: host:port, or "unix".
   std::string peer_name() const;
+  /// This end, likewise.
+  std::string local_name() const;
+  int descriptor() const { return descriptor_; }
   /// No more bytes will be sent; the peer reads an end.
   void shutdown_send();
   /// Ends both directions at once; waits end without a call. Safe to call twice.

@@ -53,7 +53,9 @@ Action action_of(const Request& request) {
   }
   // A subcommand nobody knows: Redis has the words for it, also inside a transaction.
   if (protocol::has_subcommands(*row) && request.argc() > 1) return Action::none;
-  if (row->treatment == protocol::Treatment::local || name == "client|unblock" ||
+  const bool is_of_clients =
+      row->treatment == protocol::Treatment::intercepted && name.starts_with("client|");
+  if (row->treatment == protocol::Treatment::local || is_of_clients ||
       name.ends_with("subscribe")) {
     return Action::stand_in;
   }

@@ -27,6 +27,10 @@ class Users {
   Users(const config::RedisUrl& url, Duration cache);
 
   const Credentials& credentials(UserId id) const { return users_[id].credentials; }
+  /// As ACL LIST has it.
+  std::string name(UserId id) const {
+    return credentials(id).user.empty() ? "default" : credentials(id).user;
+  }
 
   /// The user, if this password equals the upstream URL's or was accepted within the cache time.
   std::optional<UserId> recognise(std::string_view user, std::string_view password,

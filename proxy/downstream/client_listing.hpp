@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+
+#include "proxy/downstream/client_pause.hpp"
+#include "proxy/downstream/client_registry.hpp"
+#include "proxy/traffic/blocked_clients.hpp"
+#include "proxy/traffic/client_directory.hpp"
+
+namespace hawser {
+
+/// What commands tell of the clients in the registry, and do to them.
+class ClientListing final : public ClientDirectory {
+ public:
+  struct Parts {
+    ClientRegistry& clients;
+    const BlockedClients& blocked;
+    Loop& loop;
+    std::function<std::string(UserId)> user_name;
+  };
+
+  explicit ClientListing(Parts parts)
+      : parts_(std::move(parts)), pause_(parts_.loop, parts_.clients) {}
+
+  const ClientPause& pause_state() const { return pause_; }
+  /// A line as in Redis' CLIENT LIST, with the fields that mean something here. No line end.
+  std::string describe(const ClientSession& session) const;
+
+  // ClientDirectory
+  std::string list(const ClientFilter& filter) const override;
+  std::size_t close(const ClientFilter& filter, const Client* asker, const Client* spared) override;
+  void pause(TimePoint until, bool only_writes) override { pause_.begin(until, only_writes); }
+  void end_pause() override { pause_.end(); }
+
+ private:
+  bool fits(const ClientSession& session, const ClientFilter& filter) const;
+
+  Parts parts_;
+  ClientPause pause_;
+};
+
+}  // namespace hawser

@@ -1,0 +1,46 @@
+#include "proxy/downstream/client_pause.hpp"
+
+#include <algorithm>
+
+#include "proxy/downstream/client_registry.hpp"
+#include "proxy/downstream/client_session.hpp"
+
+namespace hawser {
+
+namespace {
+
+/// What Redis may replicate although it is no write by its flags, and what may hold writes.
+bool may_write(const protocol::Command& row) {
+  if (row.is(protocol::flag::write)) return true;
+  if (row.command_class == protocol::CommandClass::script) return !row.name.ends_with("_ro");
+  return row.name == "publish" || row.name == "spublish" || row.name == "pfcount" ||
+         row.name == "multi" || row.name == "exec";
+}
+
+}  // namespace
+
+ClientPause::ClientPause(Loop& loop, ClientRegistry& clients)
+    : clients_(clients), timer_(loop, [this] { end(); }) {}
+
+void ClientPause::begin(TimePoint until, bool only_writes) {
+  only_writes_ = only_writes && (!is_on_ || only_writes_);
+  until_ = is_on_ ? std::max(until_, until) : until;
+  is_on_ = true;
+  timer_.set(until_);
+}
+
+void ClientPause::end() {
+  timer_.cancel();
+  if (!is_on_) return;
+  is_on_ = false;
+  clients_.for_each([](ClientSession& client) { client.offer_again(); });
+}
+
+bool ClientPause::is_meant(const Request& request) const {
+  const protocol::Command* row = request.command;
+  if (row == nullptr) return true;
+  if (row->name == "client|unpause") return false;
+  return !only_writes_ || may_write(*row);
+}
+
+}  // namespace hawser

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/runtime/clock.hpp"
+#include "proxy/traffic/context.hpp"
+
+namespace hawser {
+
+class Client;
+
+/// Which clients are meant, in the words of CLIENT LIST and CLIENT KILL. What is not set fits all.
+struct ClientFilter {
+  enum class Type : std::uint8_t {
+    normal,
+    pubsub,
+    server,  ///< A primary or a replica: no client of hawser is one.
+  };
+  std::vector<std::uint64_t> ids;  ///< One of these; empty: any.
+  std::optional<Type> type;
+  std::optional<std::string> user;
+  std::optional<std::string> address;        ///< Of the client, as CLIENT LIST shows it.
+  std::optional<std::string> local_address;  ///< The one it connected to.
+  std::optional<Duration> min_age;           ///< Connected for so long at least.
+};
+
+/// The clients that are connected to hawser, for handlers of commands about them. Implemented in
+/// downstream/; data thread only.
+class ClientDirectory {
+ public:
+  virtual ~ClientDirectory() = default;
+  /// One line for each, as Redis' CLIENT LIST has them.
+  virtual std::string list(const ClientFilter& filter) const = 0;
+  /// Closes them, but not `spared` (nullptr: nobody); returns how many. `asker` is closed after its
+  /// replies.
+  virtual std::size_t close(const ClientFilter& filter, const Client* asker,
+                            const Client* spared) = 0;
+  /// No request is dispatched, or none that may write, before `until`; a pause under way never gets
+  /// shorter or narrower.
+  virtual void pause(TimePoint until, bool only_writes) = 0;
+  virtual void end_pause() = 0;
+};
+
+}  // namespace hawser

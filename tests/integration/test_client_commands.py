@@ -1,0 +1,233 @@
+"""CLIENT LIST, KILL, PAUSE and UNPAUSE are about hawser's clients; Redis decides who may use them."""
+
+import time
+import unittest
+
+from case import HawserCase
+from resp import ErrorReply
+from servers import eventually
+
+
+def fields(line):
+    return dict(field.split("=", 1) for field in line.split())
+
+
+def listed(client, *words):
+    reply = client("CLIENT", "LIST", *words)
+    text = reply.decode()
+    return {int(one["id"]): one for one in map(fields, text.splitlines())}
+
+
+class Listing(HawserCase):
+    unix = True
+
+    def test_list_tells_of_hawsers_clients_and_only_of_them(self):
+        asker, other = self.client(), self.client()
+        other("SELECT", 3)
+        other("CLIENT", "SETNAME", "worker")
+        other("HELLO", 3)
+        all_of_them = listed(asker)
+        one = all_of_them[other("CLIENT", "ID")]
+        address = "%s:%d" % other.socket.getsockname()
+        self.assertEqual((one["addr"], one["laddr"], one["name"], one["db"], one["resp"]),
+                         (address, f"127.0.0.1:{self.hawser.port}", "worker", "3", "3"))
+        self.assertEqual((one["user"], one["flags"], one["cmd"]), ("default", "N", "hello"))
+        self.assertEqual(all_of_them[asker("CLIENT", "ID")]["cmd"], "client|list")
+        self.assertFalse([each for each in all_of_them.values() if "hawser" in each["name"]])
+
+    def test_list_by_id_and_type(self):
+        asker, other, subscriber = self.client(), self.client(), self.client()
+        ids = [each("CLIENT", "ID") for each in (asker, other, subscriber)]
+        subscriber("SUBSCRIBE", "news")
+        self.assertEqual(list(listed(asker, "ID", ids[1], 10**15)), [ids[1]])
+        self.assertEqual(list(listed(asker, "TYPE", "pubsub")), [ids[2]])
+        self.assertNotIn(ids[2], listed(asker, "TYPE", "normal"))
+        self.assertEqual(listed(asker, "TYPE", "replica"), {})
+        self.assertEqual(listed(asker)[ids[2]]["sub"], "1")
+
+    def test_a_client_on_the_socket_and_one_that_blocks_are_marked(self):
+        asker, local, blocked = self.client(), self.client(self.hawser.socket), self.client()
+        ids = [each("CLIENT", "ID") for each in (local, blocked)]
+        blocked.send("BLPOP", "nothing", 0)
+        eventually(lambda: listed(asker)[ids[1]]["flags"] == "b", "it blocks")
+        one = listed(asker)[ids[0]]
+        self.assertEqual((one["flags"], one["addr"]), ("U", self.hawser.socket + ":0"))
+        self.assertEqual(asker("LPUSH", "nothing", "x"), 1)
+        self.assertEqual(blocked.read(), [b"nothing", b"x"])
+
+    def test_inside_a_transaction(self):
+        client = self.client()
+        replies = client.pipeline(("MULTI",), ("CLIENT", "LIST"), ("SET", "in", "1"),
+                                  ("CLIENT", "KILL", "ID", 10**15), ("EXEC",))
+        self.assertEqual(replies[:4], ["OK", "QUEUED", "QUEUED", "QUEUED"])
+        self.assertIn(b"id=%d " % client("CLIENT", "ID"), replies[4][0])
+        self.assertEqual(replies[4][1:], ["OK", 0])
+
+    def test_what_is_badly_said_has_redis_words(self):
+        client, direct = self.client(), self.direct()
+        for words in [("LIST", "x"), ("LIST", "TYPE"), ("LIST", "TYPE", "x"), ("LIST", "ID"),
+                      ("LIST", "ID", "x"), ("LIST", "ID", "1", "x"), ("LIST", "TYPE", "pubsub", "x"),
+                      ("KILL",), ("KILL", "x"), ("KILL", "1.2.3.4:5"), ("KILL", "ID", "0"),
+                      ("KILL", "ID", "x"), ("KILL", "ID", "1", "x"), ("KILL", "TYPE", "x"),
+                      ("KILL", "USER", "nobody"), ("KILL", "SKIPME", "x"), ("KILL", "X", "1"),
+                      ("KILL", "ADDR", "1.2.3.4:5", "ID"), ("KILL", "ID", 10**15),
+                      ("KILL", "MAXAGE", "1"), ("PAUSE",), ("PAUSE", "x"), ("PAUSE", "-1"),
+                      ("PAUSE", "1", "x"), ("PAUSE", "0"), ("PAUSE", "99999999999999999999"),
+                      ("UNPAUSE", "x"), ("UNPAUSE",), ("KILL", "TYPE", "master")]:
+            self.assertEqual(client("CLIENT", *words), direct("CLIENT", *words), words)
+
+
+class Killing(HawserCase):
+    def assert_closed(self, client):
+        self.assertEqual(client.rest(), b"")
+
+    def test_by_address_in_the_old_form(self):
+        client, other = self.client(), self.client()
+        other("PING")
+        address = "%s:%d" % other.socket.getsockname()
+        self.assertEqual(client("CLIENT", "KILL", address), "OK")
+        self.assert_closed(other)
+        self.assertEqual(client("CLIENT", "KILL", address), "ERR No such client")
+        own = "%s:%d" % client.socket.getsockname()
+        self.assertEqual(client("CLIENT", "KILL", own), "OK")
+        self.assert_closed(client)
+
+    def test_by_id_and_the_lanes_live_on(self):
+        client, other = self.client(), self.client()
+        lanes = self.upstream_names()
+        number = other("CLIENT", "ID")
+        self.assertEqual(client("CLIENT", "KILL", "ID", number), 1)
+        self.assert_closed(other)
+        self.assertEqual(client("CLIENT", "KILL", "ID", number), 0)
+        self.assertEqual(client("PING"), "PONG")
+        self.assertEqual(lanes, self.upstream_names())
+
+    def test_all_of_a_type_but_oneself(self):
+        client, other, subscriber = self.client(), self.client(), self.client()
+        other("PING")
+        subscriber("SUBSCRIBE", "news")
+        self.assertEqual(client("CLIENT", "KILL", "TYPE", "pubsub"), 1)
+        self.assertGreaterEqual(client("CLIENT", "KILL", "TYPE", "normal", "LADDR",
+                                       f"127.0.0.1:{self.hawser.port}"), 1)
+        self.assert_closed(other)
+        replies = client.pipeline(("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"))
+        self.assertEqual(replies, [1])
+        self.assert_closed(client)
+
+    def test_a_client_that_blocks_leaves_its_element(self):
+        client, blocked = self.client(), self.client()
+        number = blocked("CLIENT", "ID")
+        blocked.send("BLPOP", "killed", 0)
+        eventually(lambda: listed(client)[number]["flags"] == "b", "it blocks")
+        self.assertEqual(client("CLIENT", "KILL", "ID", number), 1)
+        eventually(lambda: "pinned" not in self.upstream_names(), "its connection is closed")
+        client("RPUSH", "killed", "x")
+        self.assertEqual(client("LLEN", "killed"), 1)
+
+
+class Rights(HawserCase):
+    redis_options = ("--user default on nopass ~* &* +@all "
+                     "--user app on >word ~* &* +@all -client|kill -client|list -client|pause "
+                     "--user ops on >word ~* &* +@all").split()
+
+    def test_redis_decides_who_may(self):
+        other, client, direct = self.client(), self.client(), self.direct()
+        number = other("CLIENT", "ID")
+        for each in (client, direct):
+            each("AUTH", "app", "word")
+        for words in [("KILL", "ID", number), ("KILL", "1.2.3.4:5"), ("LIST",), ("PAUSE", "1000")]:
+            refusal = client("CLIENT", *words)
+            self.assertIsInstance(refusal, ErrorReply)
+            self.assertEqual(refusal, direct("CLIENT", *words), words)
+        self.assertEqual(other("PING"), "PONG")
+
+    def test_the_users_of_clients_are_told_apart(self):
+        client, operator = self.client(), self.client()
+        operator("AUTH", "ops", "word")
+        number = operator("CLIENT", "ID")
+        self.assertEqual(listed(client)[number]["user"], "ops")
+        self.assertEqual(client("CLIENT", "KILL", "USER", "ops"), 1)
+        self.assertEqual(operator.rest(), b"")
+
+
+class Pauses(HawserCase):
+    settings = {"timeout_total": "20s", "timeout_command": "10s"}
+
+    def setUp(self):
+        super().setUp()
+        self.client()("CLIENT", "UNPAUSE")
+
+    def test_writes_wait_and_reads_do_not(self):
+        client, writer, reader = self.client(), self.client(), self.client()
+        reader("SET", "read", "1")
+        self.assertEqual(client("CLIENT", "PAUSE", 60000, "WRITE"), "OK")
+        for words in [("SET", "a", "1"), ("EVAL", "return 1", 0), ("PUBLISH", "c", "m")]:
+            held = self.client()
+            held.send(*words)
+        writer.raw(b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n2\r\n"
+                   b"*1\r\n$4\r\nEXEC\r\n")
+        self.assertEqual(reader("GET", "read"), b"1")
+        self.assertIsNone(self.direct()("GET", "a"))
+        self.assertEqual(client("CLIENT", "UNPAUSE"), "OK")
+        self.assertEqual([writer.read() for _ in range(3)], ["OK", "QUEUED", ["OK"]])
+
+    def test_all_wait_until_the_time_is_over(self):
+        client, other = self.client(), self.client()
+        begin = time.monotonic()
+        self.assertEqual(client("CLIENT", "PAUSE", 300), "OK")
+        self.assertEqual(other.pipeline(("PING",), ("ECHO", "x")), ["PONG", b"x"])
+        self.assertGreaterEqual(time.monotonic() - begin, 0.3)
+
+    def test_a_pause_is_only_made_longer_and_wider(self):
+        client, other = self.client(), self.client()
+        begin = time.monotonic()
+        client("CLIENT", "PAUSE", 400, "WRITE")
+        client("CLIENT", "PAUSE", 10, "ALL")
+        self.assertEqual(other("PING"), "PONG")
+        self.assertGreaterEqual(time.monotonic() - begin, 0.4)
+
+    def test_redis_itself_is_not_paused(self):
+        client = self.client()
+        client("CLIENT", "PAUSE", 60000)
+        self.assertEqual(self.direct()("SET", "b", "1"), "OK")
+        client("CLIENT", "UNPAUSE")
+
+    def test_a_client_that_goes_while_it_waits_has_done_nothing(self):
+        client, gone = self.client(), self.client()
+        client("CLIENT", "PAUSE", 60000)
+        gone.send("SET", "gone", "1")
+        gone.close()
+        time.sleep(0.05)  # The SET is there by now; that nothing is done with it has no signal.
+        client("CLIENT", "UNPAUSE")
+        self.assertEqual(client("PING"), "PONG")
+        self.clients.remove(gone)
+
+
+class ShortPause(HawserCase):
+    settings = {"timeout_total": "300ms", "timeout_command": "200ms"}
+
+    def test_nobody_waits_longer_than_its_deadline(self):
+        client, other = self.client(), self.client()
+        client("CLIENT", "PAUSE", 60000)
+        self.assertEqual(other("SET", "c", "1"),
+                         "PROXYDOWN no upstream connection, command not executed (ECONNREFUSED)")
+        client("CLIENT", "UNPAUSE")
+        self.assertIsNone(other("GET", "c"))
+
+
+class WhileRedisIsAway(HawserCase):
+    redis_options = "--user app on >word ~* &* +@all".split()
+
+    def test_the_operators_user_sees_the_list(self):
+        client, other = self.client(), self.client()
+        other("AUTH", "app", "word")
+        self.redis.kill()
+        eventually(lambda: client("GET", "x").startswith("PROXYOPEN"), "the circuit is open")
+        self.assertIn(client("CLIENT", "ID"), listed(client))
+        self.assertTrue(other("CLIENT", "LIST").startswith("PROXY"))
+        self.assertTrue(client("CLIENT", "KILL", "ID", "1").startswith("PROXY"))
+        self.redis.start()
+
+
+if __name__ == "__main__":
+    unittest.main()
