@@ -14,8 +14,9 @@ struct Limits {
   /// Longest inline request, and longest length line of any kind, bytes (Redis:
   /// PROTO_INLINE_MAX_SIZE).
   std::size_t max_inline_bytes = std::size_t{64} << 10;
-  /// Deepest nesting of a reply's aggregates.
-  int max_depth = 128;
+  /// Deepest nesting of a reply's aggregates. Any client's script can make Redis nest as deep as
+  /// Lua's stack goes, just under 8000 (LUAI_MAXCSTACK): that must not end a shared connection.
+  int max_depth = 10000;
 };
 
 }  // namespace hawser::protocol

@@ -198,14 +198,23 @@ TEST(ReplyFramer, NestingUpToTheLimit) {
     for (int i = 0; i < levels; ++i) input += std::string(1, type) + "1\r\n";
     return input;
   };
-  expect_one_reply(nested('*', 128) + ":1\r\n", '*');
-  expect_replies(nested('*', 129), {"error"});
-  EXPECT_EQ(frame_all({nested('*', 128) + "*0\r\n"}, {}), Replies{"error"});
-  EXPECT_EQ(frame_all({nested('|', 129)}, {}), Replies{"error"});
   Limits limits;
+  limits.max_depth = 128;
+  const std::string deepest = nested('*', 128) + ":1\r\n";
+  expect_replies(deepest, {"* " + deepest}, limits);
+  expect_replies(nested('*', 129), {"error"}, limits);
+  EXPECT_EQ(frame_all({nested('*', 128) + "*0\r\n"}, limits), Replies{"error"});
+  EXPECT_EQ(frame_all({nested('|', 129)}, limits), Replies{"error"});
   limits.max_depth = 1;
   expect_replies("*1\r\n:1\r\n", {"* *1\r\n:1\r\n"}, limits);
   expect_replies("*1\r\n*1\r\n:1\r\n", {"error"}, limits);
+}
+
+TEST(ReplyFramer, WhatAScriptCanNestIsAReply) {
+  std::string deepest;
+  for (int i = 0; i < 8000; ++i) deepest += "*1\r\n";
+  deepest += "-ERR reached lua stack limit\r\n";
+  EXPECT_EQ(frame_all({deepest}, {}), Replies{"* " + deepest});
 }
 
 TEST(ReplyFramer, HugeCountsAllocateNothing) {
