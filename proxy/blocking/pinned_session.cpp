@@ -23,12 +23,14 @@ bool starts_stream(const Request& request) {
 /// Sees a reply pass, so that the session knows when the connection is free.
 class PinnedSession::Tap final : public ReplySink {
  public:
-  Tap(std::weak_ptr<PinnedSession> session, SlotHandle slot)
-      : session_(std::move(session)), slot_(std::move(slot)) {}
+  Tap(std::weak_ptr<PinnedSession> session, CommandClass command_class, SlotHandle slot)
+      : session_(std::move(session)), command_class_(command_class), slot_(std::move(slot)) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
     // First the connection, then the reply: the client's next request may need one at once.
-    const bool is_moved = reply.bytes.starts_with("-READONLY ");
+    // A script says what its author likes.
+    const bool is_moved =
+        command_class_ != CommandClass::script && reply.bytes.starts_with("-READONLY ");
     if (const auto session = session_.lock()) {
       if (is_moved) session->upstream_.leave_server();
       session->on_answered(!is_moved);
@@ -53,6 +55,7 @@ class PinnedSession::Tap final : public ReplySink {
 
  private:
   std::weak_ptr<PinnedSession> session_;
+  const CommandClass command_class_;
   SlotHandle slot_;
 };
 
@@ -238,8 +241,9 @@ void PinnedSession::unblock(bool error) {
 
 void PinnedSession::submit(const Request& request, std::string_view bytes, SlotHandle slot,
                            TimePoint deadline) {
+  auto* tap = new Tap(weak_from_this(), class_of(request), std::move(slot));
   Submission submission{.bytes = bytes,
-                        .slot = SlotHandle(*new Tap(weak_from_this(), std::move(slot)), 0),
+                        .slot = SlotHandle(*tap, 0),
                         .deadline = deadline,
                         .command_class = class_of(request)};
   if (!is_wait(request)) {

@@ -9,6 +9,7 @@ namespace hawser {
 /// What sending a request again may do, as far as hawser can judge.
 enum class Effect : std::uint8_t {
   unknown,  ///< Scripts, transactions, unknown commands: not even their errors prove anything.
+            ///< DEBUG likewise: DEBUG ERROR says what its sender likes.
   write,    ///< May be sent again if Redis said that it did not execute it.
   read,     ///< Changes nothing: may be sent again whatever became of it.
 };
@@ -17,7 +18,7 @@ enum class Effect : std::uint8_t {
 /// long are not repeated on a suspicion, and count as writes.
 inline Effect effect_of(const protocol::Command* command) {
   using protocol::CommandClass;
-  if (command == nullptr) return Effect::unknown;
+  if (command == nullptr || command->name == "debug") return Effect::unknown;
   switch (command->command_class) {
     case CommandClass::script:
     case CommandClass::transaction:
