@@ -18,6 +18,12 @@ bool starts_stream(const Request& request) {
   return request.command != nullptr && request.command->name == "monitor";
 }
 
+/// Whether the server would not answer each request with one reply any more.
+bool unsettles_replies(const Request& request) {
+  return request.command != nullptr &&
+         (request.command->name == "client|reply" || request.command->name.ends_with("subscribe"));
+}
+
 }  // namespace
 
 /// Sees a reply pass, so that the session knows when the connection is free.
@@ -33,7 +39,7 @@ class PinnedSession::Tap final : public ReplySink {
         command_class_ != CommandClass::script && reply.bytes.starts_with("-READONLY ");
     if (const auto session = session_.lock()) {
       if (is_moved) session->upstream_.leave_server();
-      session->on_answered(!is_moved);
+      session->on_answered(!is_moved, reply.bytes.starts_with('-'));
     }
     slot_.complete(reply);
   }
@@ -100,10 +106,14 @@ Taken PinnedSession::handle(Client& client, Request& request) {
   if (backlog && client.unanswered() > 0) return Taken::later;
   const bool stream = starts_stream(request);
   // A stream begins behind all replies, late ones included.
-  const bool alone = stream || stay_ != Stay::for_life || lease_ == nullptr;
+  const bool alone = stream || !is_settled_;
   if (alone && client.unsettled() > 0) return Taken::later;
   if (lease_ == nullptr) {
     acquire(request);
+    return Taken::yes;
+  }
+  if (unsettles_replies(request)) {
+    client.open_slot(request).fail(Failure::denied);
     return Taken::yes;
   }
   if (stream) {
@@ -257,8 +267,10 @@ void PinnedSession::submit(const Request& request, std::string_view bytes, SlotH
   lease_->lane().submit_block(std::move(submission), 2, 1);
 }
 
-void PinnedSession::on_answered(bool in_time) {
-  if (stay_ == Stay::for_life) return;
+void PinnedSession::on_answered(bool in_time, bool refused) {
+  // What Redis refused has left nothing on the connection.
+  is_settled_ = stay_ == Stay::for_life && (is_settled_ || !refused);
+  if (is_settled_) return;
   const auto self = shared_from_this();
   if (stay_ == Stay::one_request && in_time) lease_->give_back();
   // Otherwise the connection is closed with the lease.

@@ -21,7 +21,7 @@ class PinnedSession final : public Handler,
   enum class Stay : std::uint8_t {
     one_request,         ///< Given back after the reply.
     one_request_unsure,  ///< Closed after the reply: nobody knows what state the command left.
-    for_life,
+    for_life,            ///< If Redis takes the first request.
   };
 
   /// What sessions share.
@@ -54,7 +54,7 @@ class PinnedSession final : public Handler,
   void submit(const Request& request, std::string_view bytes, SlotHandle slot, TimePoint deadline);
   void pipe(const Request& request);
   TimePoint deadline_of(const Request& request) const;
-  void on_answered(bool in_time);
+  void on_answered(bool in_time, bool refused = false);
 
   const Parts& parts_;
   Upstream& upstream_;
@@ -63,6 +63,7 @@ class PinnedSession final : public Handler,
   std::unique_ptr<Lease> lease_;
   std::shared_ptr<Waiting> waiting_;
   std::optional<BlockedClients::Entry> blocked_;
+  bool is_settled_ = false;  ///< It stays for life: the first request was not refused.
   bool is_pipe_ = false;
   bool may_be_quiet_ = false;  ///< Requests through the pipe may bring no reply.
 };
