@@ -6,6 +6,7 @@
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/traffic/reply_tap.hpp"
+#include "proxy/traffic/words.hpp"
 
 namespace hawser {
 
@@ -170,10 +171,10 @@ Taken SubscribedHandler::handle(Client& client, Request& request) {
   std::string reply;
   protocol::ReplyWriter writer(reply, client.context().resp);
   if (command == nullptr) {
-    std::string text = "ERR unknown command '" + std::string(request.arg(0).substr(0, 128)) +
+    std::string text = "ERR unknown command '" + std::string(quoted(request.arg(0))) +
                        "', with args beginning with: ";
     for (std::size_t i = 1; i < request.argc() && text.size() < 128 + 128; ++i) {
-      text += "'" + std::string(request.arg(i).substr(0, 128)) + "' ";
+      text += "'" + std::string(quoted(request.arg(i))) + "' ";
     }
     writer.error(text);
   } else if (!command->accepts(request.argc()) || (command->name == "ping" && request.argc() > 2)) {

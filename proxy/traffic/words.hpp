@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -14,6 +16,11 @@ inline bool is_word(std::string_view text, std::string_view lower) {
     if (c != lower[i]) return false;
   }
   return true;
+}
+
+/// What Redis shows of an argument in its errors: "%.128s".
+inline std::string_view quoted(std::string_view text) {
+  return text.substr(0, std::min<std::size_t>(text.find('\0'), 128));
 }
 
 /// An integer argument; -1 if it is none.

@@ -1,9 +1,9 @@
 #include "proxy/upstream/context_handler.hpp"
 
-#include <charconv>
 #include <climits>
 #include <optional>
 
+#include "protocol/integer.hpp"
 #include "protocol/reply_writer.hpp"
 #include "proxy/traffic/client_names.hpp"
 #include "proxy/traffic/words.hpp"
@@ -14,10 +14,9 @@ namespace {
 
 constexpr std::string_view kOk = "+OK\r\n";
 
-std::optional<long long> to_integer(std::string_view text) {
-  long long value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+std::optional<std::int64_t> to_integer(std::string_view text) {
+  std::int64_t value = 0;
+  if (!protocol::parse_integer(text.data(), text.data() + text.size(), value)) return std::nullopt;
   return value;
 }
 
@@ -167,7 +166,8 @@ void ContextHandler::hello(Client& client, Request& request) {
       hello->name = request.arg(next + 1);
       next += 2;
     } else {
-      slot.complete(error_reply("ERR Syntax error in HELLO option '" + std::string(option) + "'"));
+      const std::string_view shown = option.substr(0, option.find('\0'));
+      slot.complete(error_reply("ERR Syntax error in HELLO option '" + std::string(shown) + "'"));
       return;
     }
   }
