@@ -1,11 +1,10 @@
 """Tests of the tests: each invariant's test notices the defect that breaks it, and only that."""
 
 import os
-import subprocess
-import sys
 import unittest
 
-FAULTY = os.environ["HAWSER_FAULTY_BINARY"]
+from faulty import outcome
+
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 # Invariant, its fault switch, and the test that has to notice.
@@ -29,24 +28,16 @@ CASES = [
 ]
 
 
-def outcome(test, fault):
-    """Exit code of one test against the faulty binary with `fault` switched on."""
-    environment = dict(os.environ, HAWSER_BINARY=FAULTY, HAWSER_FAULT=fault,
-                       HAWSER_TEST_TIMEOUT="4")
-    return subprocess.run([sys.executable, "-B", "-W", "ignore", "-m", "unittest", test],
-                          cwd=FOLDER, env=environment, capture_output=True, timeout=120).returncode
-
-
 class Faults(unittest.TestCase):
     def test_each_fault_is_noticed_by_the_test_of_its_invariant(self):
         for invariant, fault, test in CASES:
             with self.subTest(invariant):
-                self.assertNotEqual(outcome(test, fault), 0)
+                self.assertNotEqual(outcome(FOLDER, test, fault), 0)
 
     def test_without_a_fault_the_same_tests_pass(self):
         for test in sorted({test for _, _, test in CASES}):
             with self.subTest(test):
-                self.assertEqual(outcome(test, "none"), 0)
+                self.assertEqual(outcome(FOLDER, test, "none"), 0)
 
 
 if __name__ == "__main__":
