@@ -2,7 +2,6 @@
 Redis, one database."""
 
 import contextlib
-import http.client
 import http.server
 import json
 import os
@@ -11,24 +10,15 @@ import re
 import subprocess
 import tempfile
 import threading
-import time
 import urllib.parse
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from application import Gate, Program
 from resp import Client
-from servers import Hawser, RedisServer, accepts, end_with_parent, eventually, free_port
+from servers import Hawser, RedisServer, eventually
 
 ORDERS = pathlib.Path(__file__).parent / "orders"
-
-
-class Gate:
-    """Holds reads of one path back, after their answer has been computed."""
-
-    def __init__(self, reads):
-        self.left = reads  # How many reads it takes in; later ones pass.
-        self.held = 0
-        self.open = threading.Event()
 
 
 class Database:
@@ -140,49 +130,12 @@ class Database:
         self.server.server_close()
 
 
-class Answer:
-    """Of an instance: `value`, `cache` (its x-cache header), `seconds` it took, `status`."""
-
-    def __init__(self, status, cache, value, seconds):
-        self.status, self.cache, self.value, self.seconds = status, cache, value, seconds
-
-    def __repr__(self):
-        return f"<{self.status} {self.cache} {self.value} in {self.seconds:.3f} s>"
-
-
-class Instance:
-    """One process of the order service; it may not listen yet."""
+class Instance(Program):
+    """One process of the order service."""
 
     def __init__(self, hawser, database, log, lease):
-        self.port = free_port()
-        environment = os.environ | {
-            "PORT": str(self.port), "REDIS_URL": f"redis://127.0.0.1:{hawser.port}",
-            "DATABASE_URL": database.url, "LEASE_MS": str(lease)}
-        self.process = subprocess.Popen(["node", ORDERS / "server.mjs"], env=environment,
-                                        stdout=log, stderr=log, preexec_fn=end_with_parent)
-
-    def listens(self):
-        eventually(lambda: self.process.poll() is not None or accepts(self.port),
-                   "the order service listens")
-
-    def ask(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        started = time.monotonic()
-        try:
-            connection.request(method, path, body and json.dumps(body),
-                               {"Content-Type": "application/json"})
-            reply = connection.getresponse()
-            value = json.load(reply)
-        finally:
-            connection.close()
-        return Answer(reply.status, reply.headers["x-cache"], value, time.monotonic() - started)
-
-    def get(self, path):
-        return self.ask("GET", path)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
+        super().__init__("orders/server.mjs", log, REDIS_URL=f"redis://127.0.0.1:{hawser.port}",
+                         DATABASE_URL=database.url, LEASE_MS=str(lease))
 
 
 class Rig:

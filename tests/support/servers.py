@@ -89,8 +89,8 @@ class RedisServer:
 class Hawser:
     """A hawser process in front of `upstream` (a URL or a RedisServer)."""
 
-    def __init__(self, upstream, unix=False, host="127.0.0.1", arguments=(), **settings):
-        self.port = free_port()
+    def __init__(self, upstream, unix=False, host="127.0.0.1", port=None, arguments=(), **settings):
+        self.port = port or free_port()
         self.admin = free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="hawser-test-")
         self.socket = os.path.join(self.folder.name, "redis.sock")
