@@ -1,0 +1,91 @@
+"""One client library behind hawser, doing what its users do: test_libraries.py LIBRARY
+
+Every library does the checks of its kind; a program that leaves one out fails. `readme` alone: the
+versions the README names are those that are installed."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+README = HERE.parents[1] / "README.md"
+
+# What a client of Redis is to do.
+CLIENT = {"connect", "lanes", "readme", "unix", "login", "wrong password", "database", "errors",
+          "pipeline", "transaction", "script", "pubsub", "stream", "blocking", "big values", "scan",
+          "redis restarts", "hawser restarts"}
+
+# name of the test -> row of the README's table, command, checks
+LIBRARIES = {
+    "ioredis5": ("ioredis", "node ioredis.mjs ioredis", CLIENT),
+    "ioredis6": ("ioredis", "node ioredis.mjs ioredis6", CLIENT | {"protocol"}),
+    "redis5": ("node-redis", "node node_redis.mjs redis5", CLIENT | {"protocol"}),
+    "redis6": ("node-redis", "node node_redis.mjs redis6", CLIENT | {"protocol"}),
+}
+
+# The table's rows -> where their versions come from.
+NPM = {
+    "ioredis": ("ioredis", "ioredis6"), "node-redis": ("redis5", "redis6"), "Bull": ("bull",),
+    "BullMQ": ("bullmq",), "Bee-Queue": ("bee-queue",), "connect-redis": ("connect-redis",),
+    "rate-limiter-flexible": ("rate-limiter-flexible",),
+    "@socket.io/redis-adapter": ("@socket.io/redis-adapter",), "@keyv/redis": ("@keyv/redis",),
+    "cache-manager": ("cache-manager",),
+}
+DEBIAN = {
+    "redis-py": "python3-redis", "phpredis": "php-redis", "redis-rb": "ruby-redis",
+    "Redis.pm": "libredis-perl", "hiredis": "libhiredis-dev",
+}
+
+
+def table():
+    """The README's: library -> (versions, what to write over TCP, what over the Unix socket)."""
+    section = README.read_text().split("\n## Client libraries\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\S+) (\d[^|]*) \| `([^|]+)` \| `([^|]+)` \|$", section, re.M)
+    return {name: (versions.split(", "), tcp, unix) for name, versions, tcp, unix in rows}
+
+
+def debian_version(package):
+    """The version of the library itself: without the epoch and Debian's own additions."""
+    full = subprocess.run(["dpkg-query", "-W", "-f=${source:Upstream-Version}", package],
+                          capture_output=True, text=True, check=True).stdout
+    return re.match(r"[\d.]+", full)[0]
+
+
+def check_versions():
+    locked = json.loads((HERE / "package-lock.json").read_text())["packages"]
+    rows = {name: row[0] for name, row in table().items()}
+    wanted = {name: [locked[f"node_modules/{package}"]["version"] for package in packages]
+              for name, packages in NPM.items()}
+    wanted |= {name: [debian_version(package)] for name, package in DEBIAN.items()}
+    assert rows == wanted, f"README's table has {rows}\ninstalled are {wanted}"
+    untested = wanted.keys() - {row for row, _, _ in LIBRARIES.values()}
+    assert not untested, f"no test for {untested}"
+
+
+def run(library):
+    from library_rig import Rig
+    row, command, checks = LIBRARIES[library]
+    _, tcp, unix = table()[row]
+    rig = Rig()
+    try:
+        started = time.monotonic()
+        done, failed, said = rig.run(command.split(), README_TCP=rig.here(tcp),
+                                     README_UNIX=rig.here(unix))
+        print(f"{library}: {len(done)} checks in {time.monotonic() - started:.1f} s")
+        if failed or set(done) != checks:
+            print(said)
+            print(rig.log())
+            raise AssertionError(f"failed: {failed}, left out: {checks - set(done)}, "
+                                 f"not known here: {set(done) - checks}")
+    finally:
+        rig.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "readme":
+        check_versions()
+    else:
+        run(sys.argv[1])
