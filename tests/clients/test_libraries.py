@@ -17,6 +17,11 @@ README = HERE.parents[1] / "README.md"
 CLIENT = {"connect", "lanes", "readme", "unix", "login", "wrong password", "database", "errors",
           "pipeline", "transaction", "script", "pubsub", "stream", "blocking", "big values", "scan",
           "redis restarts", "hawser restarts"}
+# A queue of jobs.
+QUEUE = {"readme", "jobs", "lanes", "failing jobs", "wrong password", "redis restarts",
+         "hawser restarts"}
+# Something that stores in Redis by one of the clients above.
+PART = {"readme", "use", "lanes", "redis restarts"}
 
 # name of the test -> row of the README's table, command, checks
 LIBRARIES = {
@@ -24,6 +29,19 @@ LIBRARIES = {
     "ioredis6": ("ioredis", "node ioredis.mjs ioredis6", CLIENT | {"protocol"}),
     "redis5": ("node-redis", "node node_redis.mjs redis5", CLIENT | {"protocol"}),
     "redis6": ("node-redis", "node node_redis.mjs redis6", CLIENT | {"protocol"}),
+    "bull": ("Bull", "node bull.mjs", QUEUE | {"priorities, pause, repeat", "shared connections"}),
+    "bullmq": ("BullMQ", "node bullmq.mjs", QUEUE | {"flows", "priorities, pause, repeat"}),
+    "bee_queue": ("Bee-Queue", "node bee_queue.mjs", QUEUE),
+    "connect_redis": ("connect-redis", "node connect_redis.mjs", PART),
+    "rate_limiter": ("rate-limiter-flexible", "node rate_limiter.mjs", PART),
+    "socket_io": ("@socket.io/redis-adapter", "node socket_io.mjs", PART),
+    "keyv": ("@keyv/redis", "node keyv.mjs", PART),
+    "cache_manager": ("cache-manager", "node cache_manager.mjs", PART),
+    "redis_py": ("redis-py", "/usr/bin/python3 -B redis_py.py", CLIENT),
+    "phpredis": ("phpredis", "php phpredis.php", CLIENT),
+    "redis_rb": ("redis-rb", "ruby redis_rb.rb", CLIENT),
+    "redis_pm": ("Redis.pm", "perl redis_pm.pl", CLIENT),
+    "hiredis": ("hiredis", "hiredis", CLIENT - {"script", "scan"}),
 }
 
 # The table's rows -> where their versions come from.

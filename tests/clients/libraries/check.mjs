@@ -60,9 +60,9 @@ export function finish() {
   lines.close();
   // A library that keeps the process alive after all was closed has leaked something.
   const late = setTimeout(() => {
-    console.log('not ok end\nthe process did not end by itself');
+    console.log(`not ok end\nthe process does not end by itself: ${process.getActiveResourcesInfo()}`);
     process.exit(1);
-  }, 10_000);
+  }, 5000);
   late.unref();
   process.exitCode = failed ? 1 : 0;
 }

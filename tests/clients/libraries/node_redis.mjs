@@ -176,9 +176,11 @@ await check('pubsub', async () => {
   await publisher.publish('b', '22');
   await eventually(() => got.length >= 4, 'all messages');
   assert.deepEqual(got.toSorted(), ['a 1', 'a* a 1', 'b 22', 'bytes 2']);
-  await subscriber.unsubscribe();
-  await subscriber.pUnsubscribe();
-  assert.equal(await subscriber.get('stock'), '1');
+  // Without names version 5 waits for ever here, with Redis itself too.
+  await subscriber.unsubscribe(['a', 'b']);
+  await subscriber.pUnsubscribe('a*');
+  // In version 5 now a Buffer, with Redis itself too.
+  assert.equal(String(await subscriber.get('stock')), '1');
   await subscriber.sSubscribe('shard', note);
   await publisher.sPublish('shard', '3');
   await eventually(() => got.includes('shard 3'), 'the sharded message');
