@@ -7,6 +7,8 @@ of its own, and a hawser in front of it. The program asks for faults, line by li
     ? hawser restart       hawser is told to end, and another one started on its port and socket
     ? lanes ROLE=1 ...     Redis has exactly these connections, all of them of hawser, by their names;
                            main lanes as main/db0/resp2
+    ? later COMMAND ...    once a client is blocked this is sent, to wake it; a PUBLISH once somebody
+                           hears it
 
 The answer, on its standard input, is a line as well: "yes", or what is the case instead.
 
@@ -16,6 +18,8 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import threading
+import time
 from collections import Counter
 
 from resp import Client
@@ -51,12 +55,14 @@ class Rig:
             self.start_hawser()
 
     def start_hawser(self):
-        # Leases of one check are gone in the next; a Redis that is back is noticed sooner.
+        # Leases of one check are gone in the next; a Redis that is back is noticed sooner, and what was
+        # asked just before the circuit opened does not wait for it as long as it would.
         self.hawser = Hawser(
             f"redis://:{PASSWORD}@127.0.0.1:{self.redis.port}",
             arguments=("--listen", f"tcp://127.0.0.1:{self.port}",
                        "--listen", f"unix://{self.socket}"),
-            pinned_idle="500ms", circuit_probe="100ms")
+            pinned_idle="500ms", circuit_probe="100ms",
+            timeout_total="2s", timeout_command="2s")
 
     def here(self, snippet):
         """What the README says, for this hawser: only port and path are replaced."""
@@ -78,13 +84,19 @@ class Rig:
                               "REDIS_USER": USER, "REDIS_USER_PASSWORD": USER_PASSWORD}
             | environment)
         done, failed, said = [], [], []
+        started = time.monotonic()
+
+        def note(line):
+            said.append(f"{time.monotonic() - started:6.2f} {line}")
+
         with process:
             for line in process.stdout:
-                said.append(line)
+                note(line)
                 kind, _, rest = line.rstrip("\n").partition(" ")
                 if kind == "?":
-                    said.append(self.answer(rest) + "\n")
-                    process.stdin.write(said[-1])
+                    answer = self.answer(rest) + "\n"
+                    note(answer)
+                    process.stdin.write(answer)
                     process.stdin.flush()
                 elif kind == "ok":
                     done.append(rest)
@@ -103,6 +115,8 @@ class Rig:
                 self.redis.start()
             elif kind == "lanes":
                 return self.lanes(" ".join(rest))
+            elif kind == "later":
+                threading.Thread(target=self.later, args=(rest,), daemon=True).start()
             elif question == "hawser restart":
                 self.restart_hawser()
             else:
@@ -110,6 +124,22 @@ class Rig:
             return "yes"
         except AssertionError as error:
             return str(error)
+
+    def direct(self):
+        """A client of Redis itself; in direct mode the password is one too many."""
+        client = Client(self.redis.port)
+        client("AUTH", PASSWORD)
+        return client
+
+    def later(self, command):
+        client, direct = Client(self.port), self.direct()
+        if command[0] == "PUBLISH":
+            eventually(lambda: client(*command) > 0, "somebody hears it")
+        else:
+            eventually(lambda: b" flags=b " in direct("CLIENT", "LIST"), "a client is blocked")
+            client(*command)
+        client.close()
+        direct.close()
 
     def restart_hawser(self):
         if self.is_direct:
@@ -139,8 +169,7 @@ class Rig:
 
     def connections(self):
         """By role, as Redis names them. Control connections come and go by themselves."""
-        client = Client(self.redis.port)
-        client("AUTH", PASSWORD)
+        client = self.direct()
         client("CLIENT", "SETNAME", "test")
         roles = Counter()
         for line in client("CLIENT", "LIST").decode().splitlines():

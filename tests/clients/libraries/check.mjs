@@ -67,7 +67,13 @@ export function finish() {
   process.exitCode = failed ? 1 : 0;
 }
 
+// Errors nobody waits for; where a library leaves them so, `fits(error)` says which are to be expected.
+let expected = () => false;
+export function expecting(fits) {
+  expected = fits;
+}
 process.on('unhandledRejection', (error) => {
+  if (expected(error)) return;
   console.log(`not ok unhandled rejection\n${text(error)}`);
   failed = true;
   process.exitCode = 1;
@@ -134,6 +140,17 @@ export async function survives({ say, fault, fits = () => true }) {
     await gone;
   }
   if (unfit.length > 0) throw new Error('not the error it should be', { cause: unfit[0] });
+}
+
+// The first error of `attempt`, made again and again. Those that were made before hawser's circuit opened
+// wait for Redis, for seconds.
+export async function refusal(attempt) {
+  let first = null;
+  await eventually(() => {
+    attempt().catch((error) => (first ??= error));
+    return first;
+  }, 'it is refused');
+  return first;
 }
 
 // Faults for `survives`. In the first, clients are told at once that there is no Redis.
