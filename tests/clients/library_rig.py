@@ -16,6 +16,7 @@ With LIBRARY_DIRECT set the program gets Redis itself, to tell what is hawser's 
 
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import threading
@@ -136,7 +137,7 @@ class Rig:
         if command[0] == "PUBLISH":
             eventually(lambda: client(*command) > 0, "somebody hears it")
         else:
-            eventually(lambda: b" flags=b " in direct("CLIENT", "LIST"), "a client is blocked")
+            eventually(lambda: re.search(rb" flags=\w*b", direct("CLIENT", "LIST")), "a client is blocked")
             client(*command)
         client.close()
         direct.close()
