@@ -19,7 +19,7 @@ test_packages=(
   libgtest-dev libgmock-dev
   clang clang-format clang-tidy libclang-rt-14-dev
   python3 python3-redis python3-yaml
-  php-cli php-redis
+  php-cli php-redis ruby ruby-redis perl libredis-perl
   iproute2 strace systemd
 )
 

@@ -4,9 +4,11 @@ Every library does the checks of its kind; a program that leaves one out fails. 
 versions the README names are those that are installed."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,7 +43,7 @@ LIBRARIES = {
     "phpredis": ("phpredis", "php phpredis.php", CLIENT),
     "redis_rb": ("redis-rb", "ruby redis_rb.rb", CLIENT),
     "redis_pm": ("Redis.pm", "perl redis_pm.pl", CLIENT),
-    "hiredis": ("hiredis", "hiredis", CLIENT - {"script", "scan"}),
+    "hiredis": ("hiredis", os.environ.get("HIREDIS_CLIENT", ""), CLIENT),
 }
 
 # The table's rows -> where their versions come from.
@@ -83,6 +85,22 @@ def check_versions():
     assert not untested, f"no test for {untested}"
 
 
+def compile_and_run(snippet):
+    """C cannot be evaluated: a program that does nothing but connect as the README says."""
+    program = """#include <hiredis/hiredis.h>
+int main(void) {
+  redisContext* context = %s;
+  redisReply* reply = redisCommand(context, "SET readme written");
+  return reply == NULL || reply->type != REDIS_REPLY_STATUS;
+}
+""" % snippet
+    with tempfile.TemporaryDirectory() as folder:
+        binary = f"{folder}/readme"
+        subprocess.run(["cc", "-x", "c", "-", "-o", binary, "-lhiredis"], input=program, text=True,
+                       check=True)
+        subprocess.run([binary], check=True, timeout=10)
+
+
 def run(library):
     from library_rig import Rig
     row, command, checks = LIBRARIES[library]
@@ -92,6 +110,10 @@ def run(library):
         started = time.monotonic()
         done, failed, said = rig.run(command.split(), README_TCP=rig.here(tcp),
                                      README_UNIX=rig.here(unix))
+        if library == "hiredis":
+            compile_and_run(rig.here(tcp))
+            compile_and_run(rig.here(unix))
+            done.append("readme")
         print(f"{library}: {len(done)} checks in {time.monotonic() - started:.1f} s")
         if failed or set(done) != checks:
             print(said)
