@@ -115,9 +115,10 @@ def run(library):
             compile_and_run(rig.here(unix))
             done.append("readme")
         print(f"{library}: {len(done)} checks in {time.monotonic() - started:.1f} s")
-        if failed or set(done) != checks:
+        if failed or set(done) != checks or "-v" in sys.argv:
             print(said)
             print(rig.log())
+        if failed or set(done) != checks:
             raise AssertionError(f"failed: {failed}, left out: {checks - set(done)}, "
                                  f"not known here: {set(done) - checks}")
     finally:

@@ -3,6 +3,7 @@
 #include <hiredis/hiredis.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -345,6 +346,7 @@ void hawser_restarts() {
 }  // namespace
 
 int main() {
+  std::signal(SIGPIPE, SIG_IGN);  // Hiredis writes to connections that may be closed.
   const std::vector<std::pair<const char*, std::function<void()>>> checks = {
       {"connect", connects},
       {"lanes", lanes},
