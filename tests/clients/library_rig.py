@@ -42,7 +42,9 @@ class Rig:
         self.is_direct = "LIBRARY_DIRECT" in os.environ
         self.folder = tempfile.TemporaryDirectory(prefix="hawser-library-")
         self.socket = os.path.join(self.folder.name, "redis.sock")
-        options = ["--appendonly", "yes", "--user", USER, "on", ">" + USER_PASSWORD, "~*", "&*", "+@all"]
+        # Without fsync each write is in the file before it is answered: a fsync under way delays it.
+        options = ["--appendonly", "yes", "--appendfsync", "no",
+                   "--user", USER, "on", ">" + USER_PASSWORD, "~*", "&*", "+@all"]
         if self.is_direct:
             options += ["--unixsocket", self.socket]
         else:
@@ -63,7 +65,7 @@ class Rig:
             arguments=("--listen", f"tcp://127.0.0.1:{self.port}",
                        "--listen", f"unix://{self.socket}"),
             pinned_idle="500ms", circuit_probe="100ms",
-            timeout_total="2s", timeout_command="2s")
+            timeout_total="2s", timeout_command="2s", timeout_script="2s")
 
     def here(self, snippet):
         """What the README says, for this hawser: only port and path are replaced."""
