@@ -26,34 +26,34 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
     slot.complete("-ERR value is not an integer or out of range\r\n");
     return Taken::yes;
   }
-  BlockedClient* blocked = blocked_.find(static_cast<std::uint64_t>(id));
-  if (blocked == nullptr) {
-    slot.complete(":0\r\n");
-    return Taken::yes;
-  }
-  const std::uint64_t upstream_id = blocked->upstream_id();
-  if (upstream_id == 0) {
-    // Redis knows nothing of it yet: it waits for a connection.
-    blocked->unblock(error);
-    slot.complete(":1\r\n");
-    return Taken::yes;
-  }
   if (!upstream_.circuit().allows()) {
     upstream_.refuse(std::move(slot));
     return Taken::yes;
   }
-  blocked->on_unblock_asked();
+  // Redis is asked whatever it is: it knows who may. It has no connection with the number 0.
+  BlockedClient* blocked = blocked_.find(static_cast<std::uint64_t>(id));
+  const std::uint64_t upstream_id = blocked != nullptr ? blocked->upstream_id() : 0;
+  if (upstream_id != 0) blocked->on_unblock_asked();
   upstream_.control().ask(
       {.user = client.context().user,
        .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id),
                      error ? "ERROR" : "TIMEOUT"}},
        .overtakes = true},
       request.arrived + upstream_.settings().timeout.total,
-      [held = std::make_shared<SlotHandle>(std::move(slot))](const ControlAnswer& answer) {
+      [this, id, upstream_id, error,
+       held = std::make_shared<SlotHandle>(std::move(slot))](const ControlAnswer& answer) {
         switch (answer.kind) {
-          case ControlAnswer::Kind::reply:
-            held->complete(":" + std::to_string(answer.number) + "\r\n");
+          case ControlAnswer::Kind::reply: {
+            std::int64_t number = answer.number;
+            // Redis knows nothing yet of one that waits for a connection.
+            BlockedClient* waiting = blocked_.find(static_cast<std::uint64_t>(id));
+            if (upstream_id == 0 && waiting != nullptr && waiting->upstream_id() == 0) {
+              waiting->unblock(error);
+              number = 1;
+            }
+            held->complete(":" + std::to_string(number) + "\r\n");
             return;
+          }
           case ControlAnswer::Kind::error:
             held->complete("-" + answer.text + "\r\n");
             return;

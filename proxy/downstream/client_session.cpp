@@ -13,6 +13,9 @@ namespace {
 
 /// A client with so many reply bytes unread is not read from until it has taken some.
 constexpr std::size_t kBackpressure = std::size_t{1} << 20;
+/// Reply bytes that one client's requests may bring at a time: others wait for them on the same
+/// connection.
+constexpr std::size_t kMostExpected = std::size_t{8} << 20;
 /// How much is read ahead while no request may be dispatched, so as to notice a client that leaves.
 constexpr std::size_t kReadAhead = std::size_t{64} << 10;
 constexpr int kPieces = 64;
@@ -60,7 +63,8 @@ void ClientSession::start() {
 /// The one predicate for back-pressure: whether the next request may be dispatched now.
 bool ClientSession::may_dispatch() const {
   return !paused_ && !held_ && !closing_ && !closed_ &&
-         replies_->size() < parts_.settings.clients.pipeline && replies_->backlog() < kBackpressure;
+         replies_->size() < parts_.settings.clients.pipeline &&
+         replies_->backlog() < kBackpressure && replies_->expected() < kMostExpected;
 }
 
 bool ClientSession::wants_input() const {

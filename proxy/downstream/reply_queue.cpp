@@ -2,6 +2,13 @@
 
 namespace hawser {
 
+namespace {
+
+/// Of one reply, in the mean of their sizes.
+constexpr std::size_t kMostNoted = std::size_t{1} << 30;
+
+}  // namespace
+
 ReplyQueue::ReplyQueue(ReplyQueueOwner& owner, const Parts& parts)
     : owner_(&owner), parts_(parts), output_(parts.blocks) {}
 
@@ -48,6 +55,10 @@ void ReplyQueue::count(const Slot& slot) {
                                                                               slot.arrived);
 }
 
+void ReplyQueue::note_size(std::size_t bytes) {
+  usual_size_ += static_cast<std::uint32_t>(std::min(bytes, kMostNoted) / 8) - usual_size_ / 8;
+}
+
 void ReplyQueue::on_reply(std::uint32_t slot, Reply reply) {
   if (!reply.bytes.empty() && reply.bytes.front() == '-') parts_.stats.upstream_errors.add();
   answer(slot, reply);
@@ -80,6 +91,7 @@ void ReplyQueue::answer(std::uint32_t number, Reply reply) {
   if (owner_ == nullptr) return;
   Slot& slot = slots_[number - front_];
   count(slot);
+  note_size(reply.bytes.size());
   if (number != front_) {
     slot.early = std::make_unique<std::string>(reply.bytes);
     early_bytes_ += reply.bytes.size();
@@ -143,6 +155,7 @@ bool ReplyQueue::on_part(std::uint32_t number, std::string_view part, bool last)
   if (last) {
     --unanswered_;
     count(slot);
+    note_size(streamed_);
     slots_.drop();
     ++front_;
     if (deferred_ != nullptr) {

@@ -63,6 +63,8 @@ class ReplyQueue final : public ReplySink {
   /// Requests that may still be executed: unanswered, or answered by a failure meanwhile.
   std::size_t unsettled() const { return unanswered_ + expired_; }
   std::size_t size() const { return slots_.size(); }
+  /// Bytes that the unanswered requests may bring, going by the client's last replies.
+  std::size_t expected() const { return std::size_t{unanswered_} * usual_size_; }
   /// Bytes of replies held for the client: ready to be written, or come before their turn.
   std::size_t backlog() const {
     return output_.size() + early_bytes_ + (deferred_ != nullptr ? deferred_->size() : 0);
@@ -95,9 +97,12 @@ class ReplyQueue final : public ReplySink {
   void answer(std::uint32_t number, Reply reply);
   void release(Slot& slot, Reply reply);
   void count(const Slot& slot);
+  void note_size(std::size_t bytes);
   void release_ready();
   ByteChain& pushed();
 
+  /// A client is expected to ask for long replies until it is seen that it does not.
+  static constexpr std::uint32_t kUnknownSize = 256U << 10;
   /// From this length on a reply is offered to the socket directly.
   static constexpr std::size_t kWriteThrough = std::size_t{16} << 10;
 
@@ -108,9 +113,10 @@ class ReplyQueue final : public ReplySink {
   std::unique_ptr<ByteChain> deferred_;  ///< Pushed while a reply is handed on in parts.
   std::uint32_t front_ = 0;              ///< Number of the slot at the front.
   std::uint32_t unanswered_ = 0;
-  std::uint32_t expired_ = 0;  ///< Answered by a failure, and not settled yet.
-  bool streaming_ = false;     ///< The front's reply is being handed on in parts.
-  bool excused_ = false;       ///< It is over the output limit by itself, which is allowed.
+  std::uint32_t usual_size_ = kUnknownSize;  ///< Of a reply: a moving mean, in bytes.
+  std::uint32_t expired_ = 0;                ///< Answered by a failure, and not settled yet.
+  bool streaming_ = false;                   ///< The front's reply is being handed on in parts.
+  bool excused_ = false;  ///< It is over the output limit by itself, which is allowed.
   std::size_t early_bytes_ = 0;
   std::size_t streamed_ = 0;     ///< Bytes of it so far.
   std::size_t behind_long_ = 0;  ///< Bytes queued behind the last reply over the output limit.

@@ -24,6 +24,7 @@ MainLane::MainLane(UpstreamParts& parts, Reaper& reaper, const Context& context,
       expiry_(parts.loop, [this] { on_expiry(); }),
       retries_(parts,
                [this](std::vector<PendingRequest> group) {
+                 if (!parts_.health.allows()) return;  // Its end refuses it.
                  for (PendingRequest& request : group) wait(std::move(request));
                  send_waiting();
                }),
@@ -113,6 +114,19 @@ void MainLane::resume() {
   } else if (!waiting_.empty() || !open_waiters_.empty() || keep_open_) {
     ensure_open();
   }
+}
+
+void MainLane::refuse_waiting(std::int64_t retry_in_ms) {
+  auto refused = std::exchange(waiting_, {});
+  waiting_bytes_ = 0;
+  for (PendingRequest& request : refused) {
+    if (request.failure == Failure::down) {
+      request.failure = Failure::circuit_open;
+      request.failure_number = retry_in_ms;
+    }
+    request.refuse();
+  }
+  tell_waiters({false, {}});
 }
 
 void MainLane::leave_server() {
