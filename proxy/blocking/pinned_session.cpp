@@ -13,15 +13,22 @@ namespace {
 /// What a short time-out leaves at least for opening a connection.
 constexpr std::chrono::milliseconds kConnectGrace{100};
 
-/// Whether the command makes the server send what answers no request, from now on.
-bool starts_stream(const Request& request) {
+bool is_monitor(const Request& request) {
   return request.command != nullptr && request.command->name == "monitor";
 }
 
-/// Whether the server would not answer each request with one reply any more.
-bool unsettles_replies(const Request& request) {
-  return request.command != nullptr &&
-         (request.command->name == "client|reply" || request.command->name.ends_with("subscribe"));
+/// Whether the command makes the server send what answers no request, from now on: SUBSCRIBE and
+/// its relatives, too, which are answered once for each channel.
+bool starts_stream(const Request& request) {
+  return is_monitor(request) ||
+         (request.command != nullptr && request.command->command_class == CommandClass::pubsub &&
+          request.command->treatment == protocol::Treatment::pinned &&
+          request.command->accepts(request.argc()));
+}
+
+/// Whether the server would not answer each request any more.
+bool silences_replies(const Request& request) {
+  return request.command != nullptr && request.command->name == "client|reply";
 }
 
 }  // namespace
@@ -112,7 +119,7 @@ Taken PinnedSession::handle(Client& client, Request& request) {
     acquire(request);
     return Taken::yes;
   }
-  if (unsettles_replies(request)) {
+  if (silences_replies(request)) {
     client.open_slot(request).fail(Failure::denied);
     return Taken::yes;
   }
@@ -135,8 +142,7 @@ TimePoint PinnedSession::deadline_of(const Request& request) const {
 void PinnedSession::pipe(const Request& request) {
   // From CLIENT REPLY on it is not known what brings a reply.
   if (request.command != nullptr && request.command->name == "client|reply") may_be_quiet_ = true;
-  const bool is_quiet =
-      may_be_quiet_ || starts_stream(request);  // A second MONITOR is not answered.
+  const bool is_quiet = may_be_quiet_ || is_monitor(request);  // A second MONITOR is not answered.
   std::string scratch;
   lease_->lane().pipe(request.wire(scratch), is_quiet ? TimePoint::max() : deadline_of(request));
 }

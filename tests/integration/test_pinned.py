@@ -95,6 +95,20 @@ class Pinned(HawserCase):
         other("SET", "seen", 1)
         self.assertIn('"SET" "seen"', client.read())
 
+    def test_what_was_refused_leaves_the_client_as_it_was(self):
+        """READONLY and its like pin a client for life, but only where the server takes them."""
+        for words in [("READONLY",), ("READWRITE",), ("ASKING",), ("CLIENT", "CACHING", "YES")]:
+            seen = []
+            for port in (self.redis.port, self.hawser.port):
+                client = self.client(port)
+                client("CLIENT", "SETNAME", "mine")
+                seen.append(client.pipeline(words, ("MULTI",), ("SET", "k", 1), ("EXEC",),
+                                            ("CLIENT", "GETNAME"), ("CLIENT", "REPLY", "ON")))
+                client.send("SUBSCRIBE", "a", "b")
+                seen[-1] += [client.read(), client.read(), client("PING")]
+            self.assertEqual(seen[0], seen[1])
+            self.assertEqual(self.hawser.metric("hawser_pinned_waiting"), 0)
+
     def test_unknown_commands_have_redis_words_and_disturb_nobody(self):
         client, direct = self.client(), self.direct()
         for words in [("NOSUCH",), ("NOSUCH", "a", "b"), ("CONFIG", "NOSUCH"), ("",)]:
