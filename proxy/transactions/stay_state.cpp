@@ -40,10 +40,10 @@ Action action_of(const Request& request) {
   if (row == nullptr) return Action::none;
   // A wrong number of arguments is hawser's to refuse: Redis does not know these.
   if (is_never_queued(request)) return Action::stand_in;
-  if (!row->accepts(request.argc())) return Action::none;
   const std::string_view name = row->name;
+  if (name == "exec") return Action::exec;  // It ends the transaction whatever its arguments are.
+  if (!row->accepts(request.argc())) return Action::none;
   if (name == "multi") return Action::multi;
-  if (name == "exec") return Action::exec;
   if (name == "discard") return Action::discard;
   if (name == "watch") return Action::watch;
   if (name == "unwatch") return Action::unwatch;

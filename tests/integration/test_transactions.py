@@ -81,6 +81,15 @@ class Transactions(HawserCase):
         for resp in (2, 3):
             self.both(*scripts, resp=resp)
 
+    def test_exec_with_arguments_ends_the_transaction(self):
+        for begin in ("MULTI",), ("WATCH", "k"):
+            seen = []
+            for port in (self.redis.port, self.hawser.port):
+                client = self.client(port)
+                seen.append([client(*begin), client("EXEC", "x"),
+                             client.pipeline(("SUBSCRIBE", "c"), ("GET", "k"))])
+            self.assertEqual(seen[0], seen[1])
+
     def test_hello_in_a_transaction_moves_the_client_on_success(self):
         client = self.client()
         for words in [("MULTI",), ("GET", "none"), ("HELLO", 3), ("GET", "none"), ("SETNAME",)][:4]:
