@@ -13,7 +13,7 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
     std::string reply;
     protocol::ReplyWriter(reply, client.context().resp)
         .error("ERR unknown subcommand or wrong number of arguments for '" +
-               std::string(quoted(request.arg(1))) + "'. Try CLIENT HELP.");
+               quoted(request.arg(1)) + "'. Try CLIENT HELP.");
     slot.complete(reply);
     return Taken::yes;
   }

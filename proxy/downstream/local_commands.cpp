@@ -52,8 +52,7 @@ void LocalCommands::client_command(ClientSession& session, Request& request) {
   std::string reply;
   protocol::ReplyWriter writer(reply, session.context().resp);
   if (sub.empty()) {  // Only the container is known.
-    writer.error("ERR unknown subcommand '" + std::string(quoted(request.arg(1))) +
-                 "'. Try CLIENT HELP.");
+    writer.error("ERR unknown subcommand '" + quoted(request.arg(1)) + "'. Try CLIENT HELP.");
   } else if (sub == "reply") {
     client_reply(session, request);
     return;

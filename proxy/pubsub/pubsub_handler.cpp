@@ -1,6 +1,7 @@
 #include "proxy/pubsub/pubsub_handler.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <optional>
 
@@ -171,12 +172,16 @@ Taken SubscribedHandler::handle(Client& client, Request& request) {
   std::string reply;
   protocol::ReplyWriter writer(reply, client.context().resp);
   if (command == nullptr) {
-    std::string text = "ERR unknown command '" + std::string(quoted(request.arg(0))) +
-                       "', with args beginning with: ";
-    for (std::size_t i = 1; i < request.argc() && text.size() < 128 + 128; ++i) {
-      text += "'" + std::string(quoted(request.arg(i))) + "' ";
+    std::string words;
+    for (std::size_t i = 1; i < request.argc() && words.size() < kMostQuoted; ++i) {
+      words += "'" + quoted(request.arg(i), kMostQuoted - words.size()) + "' ";
     }
-    writer.error(text);
+    writer.error("ERR unknown command '" + quoted(request.arg(0)) +
+                 "', with args beginning with: " + words);
+  } else if (protocol::has_subcommands(*command) && request.argc() > 1) {  // The container alone.
+    std::string name(command->name);
+    for (char& letter : name) letter = static_cast<char>(std::toupper(letter));
+    writer.error("ERR unknown subcommand '" + quoted(request.arg(1)) + "'. Try " + name + " HELP.");
   } else if (!command->accepts(request.argc()) || (command->name == "ping" && request.argc() > 2)) {
     writer.error(refusal(*command) + "wrong number of arguments for '" +
                  std::string(command->name) + "' command");

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace hawser {
@@ -18,9 +19,12 @@ inline bool is_word(std::string_view text, std::string_view lower) {
   return true;
 }
 
-/// What Redis shows of an argument in its errors: "%.128s".
-inline std::string_view quoted(std::string_view text) {
-  return text.substr(0, std::min<std::size_t>(text.find('\0'), 128));
+/// How much of a client's words Redis shows in an error.
+inline constexpr std::size_t kMostQuoted = 128;
+
+/// An argument as Redis shows it in an error: as far as a NUL.
+inline std::string quoted(std::string_view text, std::size_t most = kMostQuoted) {
+  return std::string(text.substr(0, std::min(text.find('\0'), most)));
 }
 
 /// An integer argument; -1 if it is none.

@@ -79,7 +79,9 @@ class PubSub(HawserCase):
             client("SUBSCRIBE", "modal")
             seen.append([client(*words) for words in [
                 ("GET", "a"), ("CLIENT", "ID"), ("MULTI",), ("PING",), ("PING", "x"), ("NOSUCH", "a"),
-                ("GET",), ("PING", "a", "b"), ("EXEC",), ("EXEC", "x"), ("HELLO", 3), ("UNSUBSCRIBE", "modal"), ("GET", "none")]])
+                ("GET",), ("PING", "a", "b"), ("EXEC",), ("EXEC", "x"), ("HELLO", 3),
+                ("OBJECT", "NOSUCH", "a"), ("CONFIG", "nosuch"), ("no\0such", "a\0b"),
+                ("NOSUCH", "a" * 100, "b" * 100, "c"), ("n" * 200,), ("UNSUBSCRIBE", "modal"), ("GET", "none")]])
             self.assertEqual(client("SUBSCRIBE", "modal"), [b"subscribe", b"modal", 1])
             seen[-1] += [client("RESET"), client("GET", "none")]
             client("SUBSCRIBE", "modal")
