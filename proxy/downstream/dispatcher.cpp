@@ -6,6 +6,16 @@ namespace hawser {
 
 using protocol::Treatment;
 
+namespace {
+
+/// A word by which Redis knows an HTTP request, and closes the client in whatever state it is.
+bool is_http(const protocol::Command* row) {
+  return row != nullptr && row->treatment == Treatment::refused &&
+         (row->name == "post" || row->name == "host:");
+}
+
+}  // namespace
+
 Dispatcher::Dispatcher(const Defaults& defaults) : defaults_(defaults) {
   for (const protocol::Command& row : protocol::all_commands()) {
     Handler* handler = &defaults_.forward;
@@ -50,6 +60,7 @@ Handler& Dispatcher::find(Client& client, Request& request) {
     if (sub != nullptr) row = sub;
   }
   request.command = row;
+  if (is_http(row)) return defaults_.refuse;
   if (client.is_subscribed() && client.context().resp == RespVersion::resp2) {
     return defaults_.subscribed;
   }

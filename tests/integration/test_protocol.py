@@ -30,6 +30,11 @@ class Protocol(HawserCase):
             client = self.client()
             client.raw(request)
             self.assertEqual(client.rest(), b"")
+        for state in ("SUBSCRIBE", "c"), ("MULTI",), ("WATCH", "k"):  # Whatever it was about.
+            client = self.client()
+            client(*state)
+            client.raw(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(client.rest(), b"", state)
 
     def test_a_pipeline_cut_at_every_byte_gives_the_same_replies(self):
         whole = (encode("SET", "cut", "v" * 30) + b"GET cut\r\n" + b"*0\r\n\r\n"
