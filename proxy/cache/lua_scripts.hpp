@@ -73,8 +73,9 @@ extern const std::string kProbe;
 /// Deletes a string if its value is the one given. KEYS key; ARGV value -> number of keys deleted
 extern const std::string kRelease;
 
-/// kSetLeasedPruning for a connection of which hawser does not know where it leads: nil also if that is
-/// another run of the server. One argument more: "r" and the server's number, 16 hex digits.
+/// kSetLeasedPruning for a connection of which hawser does not know where it leads: nil also if
+/// that is another run of the server. One argument more: "r" and the server's number, 16 hex
+/// digits.
 extern const std::string kSetLeasedApart;
 
 }  // namespace hawser::lua

@@ -104,8 +104,8 @@ TEST(CommandTable, Treatments) {
   const auto expect = [](Treatment treatment, std::initializer_list<std::string_view> names) {
     for (const std::string_view name : names) EXPECT_EQ(row(name).treatment, treatment) << name;
   };
-  expect(Treatment::shared, {"get", "set", "del", "eval", "publish", "xread", "config|get",
-                             "client|pause", "command|docs"});
+  expect(Treatment::shared,
+         {"get", "set", "del", "eval", "publish", "xread", "config|get", "command|docs"});
   expect(Treatment::pinned, {"blpop",      "brpop",       "brpoplpush",      "blmove",
                              "blmpop",     "bzpopmin",    "bzpopmax",        "bzmpop",
                              "wait",       "waitaof",     "subscribe",       "psubscribe",
@@ -115,11 +115,11 @@ TEST(CommandTable, Treatments) {
                              "readonly",   "readwrite",   "asking",          "script|debug"});
   expect(Treatment::local,
          {"echo", "quit", "reset", "client", "client|setname", "client|getname", "client|setinfo",
-          "client|id", "client|info", "client|list", "client|reply", "client|no-evict",
-          "client|no-touch", "client|trackinginfo", "client|getredir"});
+          "client|id", "client|info", "client|reply", "client|no-evict", "client|no-touch",
+          "client|trackinginfo", "client|getredir"});
   expect(Treatment::intercepted, {"auth", "hello", "select", "info", "ping", "client|unblock"});
-  expect(Treatment::refused,
-         {"shutdown", "sync", "psync", "replconf", "client|kill", "post", "host:"});
+  expect(Treatment::refused, {"shutdown", "sync", "psync", "replconf", "post", "host:"});
+  expect(Treatment::intercepted, {"client|kill", "client|list", "client|pause", "client|unpause"});
 }
 
 TEST(CommandTable, NothingThatChangesItsConnectionIsShared) {

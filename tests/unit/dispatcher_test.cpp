@@ -69,7 +69,6 @@ TEST_F(DispatcherTest, RowsGoToTheHandlerOfTheirTreatment) {
   EXPECT_EQ(handler_of({"Echo", "a"}), "local");
   EXPECT_EQ(handler_of({"SHUTDOWN"}), "refuse");
   EXPECT_EQ(handler_of({"CLIENT", "SETNAME", "a"}), "local");
-  EXPECT_EQ(handler_of({"CLIENT", "KILL", "ID", "1"}), "refuse");
   EXPECT_EQ(handler_of({"CONFIG", "GET", "a"}), "forward");
 }
 
