@@ -393,6 +393,16 @@ constexpr std::array kTable = {
          .doc = "What INFO gets while Redis is away: the last copy, or an error. "
                 "Some client libraries cannot start without INFO.",
          .choices = kInfo}),
+    bind<&Settings::commands, &Settings::Commands::deny>(
+        {.key = "commands.deny",
+         .type = Type::text_list,
+         .reloadable = true,
+         .doc = "Commands refused to everybody with -NOPERM, as in [\"flushall\", \"config|set\", "
+                "\"debug\"]; a container's name stands for all its subcommands. Of names hawser "
+                "does not know, only those with a dot are taken, as modules have them. What a "
+                "script calls is not seen.",
+         .may_be_empty = true,
+         .check = values::check_command}),
 
     bind<&Settings::admin, &Settings::Admin::listen>(
         {.key = "admin.listen",

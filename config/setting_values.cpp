@@ -8,6 +8,7 @@
 #include "config/size.hpp"
 #include "config/suggestion.hpp"
 #include "config/url_parts.hpp"
+#include "protocol/command_table.hpp"
 
 namespace hawser::config::values {
 namespace {
@@ -211,6 +212,22 @@ Problem check_prefix(std::string_view text) {
 Problem check_file_name(std::string_view text) {
   if (!text.empty() && text.find('\0') == std::string_view::npos) return std::nullopt;
   return problem("bad file name", "", "a path");
+}
+
+Problem check_command(std::string_view text) {
+  std::string name(text);
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  std::vector<std::string_view> names;
+  for (const protocol::Command& row : protocol::all_commands()) {
+    if (row.name == name) return std::nullopt;
+    names.push_back(row.name);
+  }
+  // Modules bring commands nobody can know here. Redis' own have no dot.
+  const std::string container = name.substr(0, name.find('|'));
+  const bool is_foreign = protocol::find_command(container) == nullptr;
+  if (is_foreign && container.find('.') != std::string::npos) return std::nullopt;
+  return problem("unknown command" + did_you_mean(name, names), text,
+                 "a command, or container|subcommand, as in config|set");
 }
 
 }  // namespace hawser::config::values

@@ -57,5 +57,6 @@ Setting::Problem check_version(std::string_view text);
 Setting::Problem check_instance(std::string_view text);
 Setting::Problem check_prefix(std::string_view text);
 Setting::Problem check_file_name(std::string_view text);
+Setting::Problem check_command(std::string_view text);
 
 }  // namespace hawser::config::values

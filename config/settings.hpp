@@ -122,6 +122,7 @@ struct Settings {
   struct Commands {
     PingMode ping = PingMode::upstream;
     InfoWhenDown info_when_down = InfoWhenDown::last;
+    std::vector<std::string> deny;  ///< "flushall", "config|set"; in any case.
   } commands;
 
   struct Admin {

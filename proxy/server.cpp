@@ -110,10 +110,12 @@ struct Server::Impl final : HealthView, OperatorActions {
         hub(upstream, cache.watch()),
         pubsub(upstream, hub, forward),
         subscribed(pubsub, local),
-        dispatcher({ordinary(), pinned, local, refuse, subscribed}),
+        denied(settings.commands.deny),
+        dispatcher({ordinary(), pinned, pinned, local, refuse, subscribed, denied}),
         transactions({.upstream = upstream,
                       .ordinary = dispatcher,
                       .blocked = blocked,
+                      .denied = denied,
                       .redirect_target = [this](std::int64_t id) { return redirect_target(id); },
                       .rules = cache.rules()},
                      forward),
@@ -227,6 +229,7 @@ struct Server::Impl final : HealthView, OperatorActions {
   Hub hub;
   PubSubHandler pubsub;
   SubscribedHandler subscribed;
+  DeniedCommands denied;
   Dispatcher dispatcher;
   TransactionHandler transactions;
   DownstreamParts parts;
@@ -386,7 +389,10 @@ void Server::Impl::reload() {
   if (!loaded) return;
   settings.log.level = loaded->log.level;
   log.set_level(static_cast<LogLevel>(settings.log.level));
-  log.info("configuration reloaded; settings other than log.level need a restart");
+  settings.commands.deny = loaded->commands.deny;
+  denied.set(settings.commands.deny);
+  log.info(
+      "configuration reloaded; settings other than log.level and commands.deny need a restart");
 }
 
 void Server::Impl::begin_drain() {

@@ -97,9 +97,7 @@ PinnedSession::~PinnedSession() {
 }
 
 Taken PinnedSession::handle(Client& client, Request& request) {
-  if (request.command != nullptr && request.command->treatment == protocol::Treatment::refused) {
-    return parts_.refuse.handle(client, request);
-  }
+  if (is_refused(request)) return parts_.refuse.handle(client, request);
   const bool backlog =
       lease_ != nullptr && lease_->lane().queued_bytes() > upstream_.settings().lanes.max_bytes;
   if (is_pipe_) {

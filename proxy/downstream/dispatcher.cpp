@@ -61,17 +61,18 @@ Handler& Dispatcher::find(Client& client, Request& request) {
   }
   request.command = row;
   if (is_http(row)) return defaults_.refuse;
-  if (client.is_subscribed() && client.context().resp == RespVersion::resp2) {
-    return defaults_.subscribed;
-  }
+  request.denied = defaults_.denied.denies(
+      row, request.arg(0), request.argc() > 1 ? request.arg(1) : std::string_view());
+  const bool is_modal = client.is_subscribed() && client.context().resp == RespVersion::resp2;
+  if (is_modal && !is_refused(request)) return defaults_.subscribed;
   if (client.own_handler() != nullptr) return *client.own_handler();
   return by_table(request);
 }
 
 Handler& Dispatcher::by_table(const Request& request) {
   const protocol::Command* row = request.command;
-  if (row == nullptr) return defaults_.pinned;
-  if (row->treatment == Treatment::refused) return *by_index_[row->index];
+  if (is_refused(request)) return defaults_.refuse;
+  if (row == nullptr) return defaults_.foreign;
   if (protocol::has_subcommands(*row) && request.argc() > 1) {
     // An unknown subcommand of CLIENT could change the state of a shared connection.
     return row->treatment == Treatment::local ? *by_index_[row->index] : defaults_.pinned;

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/traffic/denied_commands.hpp"
 #include "proxy/traffic/handler.hpp"
 
 namespace hawser {
@@ -17,10 +18,12 @@ class Dispatcher final : public Handler {
  public:
   struct Defaults {
     Handler& forward;  ///< Treatment shared, and whatever Redis itself is to refuse.
-    Handler& pinned;   ///< Treatment pinned, and commands that are not in the table.
+    Handler& pinned;   ///< Treatment pinned, and subcommands that are not in the table.
+    Handler& foreign;  ///< Commands that are not in the table.
     Handler& local;
     Handler& refuse;
     Handler& subscribed;  ///< Everything of a RESP2 client that is subscribed.
+    const DeniedCommands& denied;
   };
   explicit Dispatcher(const Defaults& defaults);
 
@@ -31,9 +34,10 @@ class Dispatcher final : public Handler {
   /// While `pause` holds a request it is not handed to anybody.
   void obey(const ClientPause& pause) { pause_ = &pause; }
 
-  /// Looks the request's command up (request.command is set) and hands it to its handler.
+  /// Looks the request's command up (sets request.command and request.denied) and hands it to its
+  /// handler.
   Taken dispatch(Client& client, Request& request);
-  /// REQUIRES: request.command is set.
+  /// REQUIRES: request.command and request.denied are set.
   Taken handle(Client& client, Request& request) override;
 
  private:

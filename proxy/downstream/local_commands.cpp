@@ -121,7 +121,8 @@ void LocalCommands::client_reply(ClientSession& session, Request& request) {
 }
 
 Taken RefuseHandler::handle(Client& client, Request& request) {
-  if (request.command->name == "post" || request.command->name == "host:") {
+  const protocol::Command* command = request.command;
+  if (command != nullptr && (command->name == "post" || command->name == "host:")) {
     client.abort("HTTP request on a Redis port");
     return Taken::yes;
   }

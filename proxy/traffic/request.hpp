@@ -21,6 +21,7 @@ struct Request {
   bool canonical = true;  ///< raw can be sent upstream as it is.
   /// Its row, the subcommand's if it has one; nullptr if the table does not know the command.
   const protocol::Command* command = nullptr;
+  bool denied = false;  ///< The operator does not let it through (commands.deny).
   TimePoint arrived{};
   /// Only for this run of the server's process (see server_number()): sent to another one it would
   /// mean something else. 0: any.
@@ -37,6 +38,12 @@ struct Request {
   /// The bytes to send upstream: raw, or an encoding made anew in `scratch`.
   std::string_view wire(std::string& scratch) const;
 };
+
+/// Whether the request is not let through, on whatever connection.
+inline bool is_refused(const Request& request) {
+  return request.denied ||
+         (request.command != nullptr && request.command->treatment == protocol::Treatment::refused);
+}
 
 /// What the request's latency is counted under, and its time-out chosen by.
 inline protocol::CommandClass class_of(const Request& request) {

@@ -27,6 +27,12 @@ inline std::string quoted(std::string_view text, std::size_t most = kMostQuoted)
   return std::string(text.substr(0, std::min(text.find('\0'), most)));
 }
 
+inline std::string to_lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return out;
+}
+
 /// An integer argument; -1 if it is none.
 inline std::int64_t to_number(std::string_view text) {
   std::int64_t value = -1;

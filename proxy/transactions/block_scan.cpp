@@ -6,7 +6,7 @@
 namespace hawser {
 
 BlockScan scan_block(std::string_view following, const protocol::Limits& limits,
-                     std::size_t most_bytes) {
+                     std::size_t most_bytes, const DeniedCommands& denied) {
   using Status = protocol::RequestParser::Status;
   protocol::RequestParser parser(limits);
   BlockScan scan;
@@ -22,6 +22,7 @@ BlockScan scan_block(std::string_view following, const protocol::Limits& limits,
     // DISCARD may be refused to the user, EXEC ends the transaction even then.
     if (row->name == "discard") return scan;
     if (row->name == "exec") {
+      if (denied.denies(row, {}, {})) return scan;
       scan.can_be_shared = row->accepts(parser.argc()) && at <= most_bytes;
       return scan;
     }
@@ -29,6 +30,7 @@ BlockScan scan_block(std::string_view following, const protocol::Limits& limits,
       row = protocol::find_subcommand(*row, parser.arg(1));
       if (row == nullptr) return scan;
     }
+    if (denied.denies(row, {}, {})) return scan;
     const bool passes = row->name == "ping" || row->name == "info" || row->name == "unwatch";
     if (row->treatment != protocol::Treatment::shared && !passes) return scan;
   }

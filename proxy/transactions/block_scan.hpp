@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "protocol/limits.hpp"
+#include "proxy/traffic/denied_commands.hpp"
 
 namespace hawser {
 
@@ -17,6 +18,6 @@ struct BlockScan {
 
 /// Looks ahead; nothing is consumed. `most_bytes`: a longer block is not shared. Pure.
 BlockScan scan_block(std::string_view following, const protocol::Limits& limits,
-                     std::size_t most_bytes);
+                     std::size_t most_bytes, const DeniedCommands& denied);
 
 }  // namespace hawser

@@ -31,10 +31,6 @@ bool asks_for_commands(const Request& request) {
          (request.command != nullptr && request.command->name.starts_with("command|"));
 }
 
-bool is_refused(const Request& request) {
-  return request.command != nullptr && request.command->treatment == protocol::Treatment::refused;
-}
-
 /// Whether nothing but its action says what the command leaves behind on its connection.
 bool is_known(const Request& request, Action action) {
   return request.command != nullptr &&
@@ -185,10 +181,10 @@ PinnedStay::~PinnedStay() {
 Taken PinnedStay::handle(Client& client, Request& request) {
   const auto self = shared_from_this();
   const Action action = action_of(request);
-  if (has_name(request, "quit")) return parts_.ordinary.handle(client, request);
+  if (has_name(request, "quit") && !request.denied) return parts_.ordinary.handle(client, request);
   // Behind a blocking command nothing can run: its time begins when it can.
   if (state_.is_awaited() || blocking_ > 0) return Taken::later;
-  if (has_name(request, "reset") && request.command->accepts(request.argc())) {
+  if (has_name(request, "reset") && request.command->accepts(request.argc()) && !request.denied) {
     return client.unsettled() > 0 ? Taken::later : parts_.ordinary.handle(client, request);
   }
   const bool is_alone = client.unanswered() == 0 && request.following.empty();
@@ -198,7 +194,7 @@ Taken PinnedStay::handle(Client& client, Request& request) {
     if (state_.is_over()) return parts_.ordinary.handle(client, request);
   }
   if (state_.is_refusing()) return refuse_until_end(request, action);
-  if (state_.is_watch_lost()) {
+  if (state_.is_watch_lost() && !request.denied) {
     if (answer_after_loss(request, action)) return Taken::yes;
     if (lease_ == nullptr && is_blocking(request) && request.command->accepts(request.argc())) {
       return lend_place(request);
@@ -230,14 +226,18 @@ Taken PinnedStay::handle(Client& client, Request& request) {
 
 /// Answers what hawser does not let through: commands that are refused anywhere, and such as would
 /// change more than the transaction, or turn the connection into a stream. Those that only a
-/// transaction cannot hold are refused in Redis' words.
+/// transaction cannot hold are refused in Redis' words. EXEC ends the transaction even so.
 bool PinnedStay::deny(Request& request) {
-  if (state_.will_queue() && is_never_queued(request)) {
+  const bool refused = is_refused(request);
+  if (refused && has_name(request, "exec") && state_.will_queue()) {
+    state_.on_denied();
+    return false;
+  }
+  if (!refused && state_.will_queue() && is_never_queued(request)) {
     state_.on_denied();
     client_.open_slot(request).complete(refusal_to_queue(*request.command, request.argc()));
     return true;
   }
-  const bool refused = is_refused(request);
   const bool changes_connection = state_.will_queue() ? has_name(request, "client|reply") ||
                                                             has_name(request, "client|tracking")
                                                       : has_name(request, "monitor");
@@ -360,7 +360,9 @@ void PinnedStay::exec_denied(const Request& exec) {
 
 /// The transaction cannot be carried out any more, which its end will say.
 Taken PinnedStay::refuse_until_end(Request& request, Action action) {
-  if (is_refused(request)) return parts_.ordinary.handle(client_, request);
+  if (is_refused(request) && action != Action::exec) {
+    return parts_.ordinary.handle(client_, request);
+  }
   client_.open_slot(request).complete(action == Action::discard ? "+OK\r\n" : kAborted);
   if (action == Action::exec || action == Action::discard) {
     state_.on_loss_ended();

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "proxy/traffic/blocked_clients.hpp"
+#include "proxy/traffic/denied_commands.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/traffic/stored_request.hpp"
 #include "proxy/traffic/write_rules.hpp"
@@ -21,6 +22,7 @@ struct StayParts {
   /// Goes by the command table: for what hawser answers itself.
   Handler& ordinary;
   BlockedClients& blocked;
+  const DeniedCommands& denied;
   /// The upstream's client id of the connection to which invalidations for a client of hawser have
   /// to be redirected; 0: there is none.
   std::function<std::uint64_t(std::int64_t client_id)> redirect_target;
@@ -93,10 +95,10 @@ class PinnedStay final : public Handler,
   std::unique_ptr<Lease> lease_;
   StayState state_;
   std::optional<BlockedClients::Entry> blocked_;
-  std::size_t blocking_ = 0;     ///< Blocking commands on their way.
-  bool is_asked_about_ = false;  ///< Redis may still be unblocking the connection.
-  Steps specials_;               ///< Queued commands hawser has a part in, by place.
-  std::int64_t redirect_ = 0;    ///< CLIENT TRACKING REDIRECT, as the client named it.
+  std::size_t blocking_ = 0;      ///< Blocking commands on their way.
+  bool is_asked_about_ = false;   ///< Redis may still be unblocking the connection.
+  Steps specials_;                ///< Queued commands hawser has a part in, by place.
+  std::int64_t redirect_ = 0;     ///< CLIENT TRACKING REDIRECT, as the client named it.
 };
 
 }  // namespace hawser

@@ -15,8 +15,9 @@ Taken TransactionHandler::handle(Client& client, Request& request) {
     return Taken::later;
   }
   if (name == "multi") {
-    const BlockScan scan = scan_block(request.following, parts_.upstream.limits(),
-                                      parts_.upstream.settings().lanes.large_request);
+    const BlockScan scan =
+        scan_block(request.following, parts_.upstream.limits(),
+                   parts_.upstream.settings().lanes.large_request, parts_.denied);
     if (scan.can_be_shared) {
       if (!client.may_go_to(parts_.upstream.main_lane(client.context()))) return Taken::later;
       auto block = std::make_shared<SharedBlock>(parts_.upstream, parts_.rules, scan.requests + 1);

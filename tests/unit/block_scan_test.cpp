@@ -17,15 +17,18 @@ std::string commands(const std::vector<std::vector<std::string_view>>& all) {
   return bytes;
 }
 
-bool can_be_shared(const std::string& following, std::size_t most = 1000) {
-  return scan_block(test::ExactBlock(following).view(), {}, most).can_be_shared;
+const DeniedCommands kNoneDenied{{}};
+
+bool can_be_shared(const std::string& following, std::size_t most = 1000,
+                   const DeniedCommands& denied = kNoneDenied) {
+  return scan_block(test::ExactBlock(following).view(), {}, most, denied).can_be_shared;
 }
 
 TEST(BlockScan, CompleteBlockOfOrdinaryCommandsIsShared) {
   const std::string block =
       commands({{"SET", "a", "1"}, {"GET"}, {"ping"}, {"EXEC"}, {"GET", "b"}});
   EXPECT_TRUE(can_be_shared(block));
-  EXPECT_EQ(scan_block(block, {}, 1000).requests, 4U);
+  EXPECT_EQ(scan_block(block, {}, 1000, kNoneDenied).requests, 4U);
   EXPECT_TRUE(can_be_shared(commands({{"EXEC"}})));
   EXPECT_TRUE(can_be_shared("SET a 1\r\n\r\nEXEC\r\n"));
 }
@@ -54,6 +57,17 @@ TEST(BlockScan, AnythingThatNeedsAConnectionKeepsItFromBeingShared) {
                                                   {"EXEC", "x"}}) {
     EXPECT_FALSE(can_be_shared(commands({{"SET", "a", "1"}, words, {"EXEC"}}))) << words[0];
   }
+}
+
+TEST(BlockScan, DeniedCommandKeepsItFromBeingShared) {
+  const DeniedCommands denied({"config|set", "flushall"});
+  const auto block_with = [](const std::vector<std::string_view>& words) {
+    return commands({{"SET", "a", "1"}, words, {"EXEC"}});
+  };
+  EXPECT_TRUE(can_be_shared(block_with({"CONFIG", "GET", "a"}), 1000, denied));
+  EXPECT_FALSE(can_be_shared(block_with({"CONFIG", "SET", "a", "b"}), 1000, denied));
+  EXPECT_FALSE(can_be_shared(block_with({"flushall"}), 1000, denied));
+  EXPECT_FALSE(can_be_shared(block_with({"GET", "a"}), 1000, DeniedCommands({"exec"})));
 }
 
 TEST(BlockScan, LongBlockIsNotShared) {

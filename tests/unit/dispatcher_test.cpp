@@ -57,8 +57,10 @@ class DispatcherTest : public ::testing::Test {
 
   std::string seen_;
   Named forward_{"forward", seen_}, pinned_{"pinned", seen_}, local_{"local", seen_},
-      refuse_{"refuse", seen_}, special_{"special", seen_}, subscribed_{"subscribed", seen_};
-  Dispatcher dispatcher_{{forward_, pinned_, local_, refuse_, subscribed_}};
+      refuse_{"refuse", seen_}, special_{"special", seen_}, subscribed_{"subscribed", seen_},
+      foreign_{"foreign", seen_};
+  DeniedCommands denied_{{}};
+  Dispatcher dispatcher_{{forward_, pinned_, foreign_, local_, refuse_, subscribed_, denied_}};
   NobodysClient client_;
 };
 
@@ -78,9 +80,9 @@ TEST_F(DispatcherTest, WrongNumberOfArgumentsIsLeftToRedis) {
   EXPECT_EQ(handler_of({"CLIENT", "SETNAME"}), "forward");
 }
 
-TEST_F(DispatcherTest, WhatIsNotInTheTableNeverTouchesASharedLane) {
-  EXPECT_EQ(handler_of({"NOSUCH"}), "pinned");
-  EXPECT_EQ(handler_of({""}), "pinned");
+TEST_F(DispatcherTest, WhatIsNotInTheTableNeverTouchesASharedLaneUnasked) {
+  EXPECT_EQ(handler_of({"NOSUCH"}), "foreign");
+  EXPECT_EQ(handler_of({""}), "foreign");
   EXPECT_EQ(handler_of({"CONFIG", "NOSUCH"}), "pinned");
   EXPECT_EQ(handler_of({"CLIENT", "NOSUCH"}), "local");
 }
@@ -118,6 +120,26 @@ TEST_F(DispatcherTest, SubscribedResp2ClientMayDoLittle) {
 TEST_F(DispatcherTest, RefusedCommandIsRefusedWithAnyNumberOfArguments) {
   EXPECT_EQ(handler_of({"SHUTDOWN", "a", "b", "c", "d", "e", "f", "g"}), "refuse");
   EXPECT_EQ(handler_of({"PSYNC"}), "refuse");
+}
+
+TEST_F(DispatcherTest, DeniedCommandIsRefusedInEveryState) {
+  denied_.set({"flushall", "config|set", "echo", "json.del"});
+  EXPECT_EQ(handler_of({"FlushAll"}), "refuse");
+  EXPECT_EQ(handler_of({"FLUSHALL", "a", "b", "c"}), "refuse");
+  EXPECT_EQ(handler_of({"CONFIG", "SET", "a", "b"}), "refuse");
+  EXPECT_EQ(handler_of({"CONFIG", "GET", "a"}), "forward");
+  EXPECT_EQ(handler_of({"ECHO", "a"}), "refuse");
+  EXPECT_EQ(handler_of({"JSON.DEL", "a"}), "refuse");
+  dispatcher_.route("flushall", special_);
+  EXPECT_EQ(handler_of({"FLUSHALL"}), "refuse");
+  client_.set_subscriptions(std::make_shared<SubscribedToOne>());
+  EXPECT_EQ(handler_of({"FLUSHALL"}), "refuse");
+  EXPECT_EQ(handler_of({"SHUTDOWN"}), "refuse");
+  // A handler of the client's own has its transaction to think of.
+  client_.set_own_handler(std::make_shared<Named>("own", seen_));
+  EXPECT_EQ(handler_of({"FLUSHALL"}), "own");
+  denied_.set({});
+  EXPECT_EQ(handler_of({"FLUSHALL"}), "subscribed");
 }
 
 TEST_F(DispatcherTest, ContainerWithoutSubcommandIsLeftToRedis) {

@@ -123,11 +123,26 @@ TEST(SettingTable, EveryRowReadsWhatItWroteIntoAMemberOfItsOwn) {
     if (setting.key == "upstream.url") value = {"redis://h:77/0"};
     if (setting.key == "upstream.assumed_version") value = {"7.7.7"};
     if (setting.key == "admin.listen") value = {"h:77"};
+    if (setting.key == "commands.deny") value = {"flushall"};
     ASSERT_NE(setting.get(setting, defaults), value) << setting.key;
     ASSERT_EQ(setting.get(setting, settings), setting.get(setting, defaults)) << setting.key;
     EXPECT_EQ(setting.set(setting, settings, value), std::nullopt) << setting.key;
     EXPECT_EQ(setting.get(setting, settings), value) << setting.key;
   }
+}
+
+TEST(SettingTable, DeniedCommandsAreOnesThatExistOrAModulesMay) {
+  const std::string want = "want a command, or container|subcommand, as in config|set)";
+  EXPECT_EQ(set("commands.deny", {}), std::nullopt);
+  EXPECT_EQ(set("commands.deny", {"FlushAll", "config|set", "config", "cache.set"}), std::nullopt);
+  EXPECT_EQ(set("commands.deny", {"json.del", "ft.config|set"}), std::nullopt);
+  EXPECT_EQ(set("commands.deny", {"get", "flushal"}),
+            "unknown command, did you mean flushall? (got flushal, " + want);
+  EXPECT_EQ(set("commands.deny", {"config set"}),
+            "unknown command, did you mean config|set? (got config set, " + want);
+  EXPECT_EQ(set("commands.deny", {"get|x"}),
+            "unknown command, did you mean getex? (got get|x, " + want);
+  EXPECT_EQ(set("commands.deny", {""}), "unknown command (got nothing, " + want);
 }
 
 TEST(SettingTable, BoundsAreChecked) {
