@@ -24,6 +24,7 @@
 #include "proxy/upstream/clients_handler.hpp"
 #include "proxy/upstream/command_handler.hpp"
 #include "proxy/upstream/context_handler.hpp"
+#include "proxy/upstream/foreign_handler.hpp"
 #include "proxy/upstream/forward_handler.hpp"
 #include "proxy/upstream/info_handler.hpp"
 #include "proxy/upstream/upstream.hpp"
@@ -94,6 +95,7 @@ struct Server::Impl final : HealthView, OperatorActions {
         pinned(upstream, refuse, blocked),
         forward(upstream, pinned),
         info(upstream),
+        foreign(upstream, forward, pinned),
         command(upstream, forward),
         context(upstream),
         stream_read(forward, pinned),
@@ -111,7 +113,7 @@ struct Server::Impl final : HealthView, OperatorActions {
         pubsub(upstream, hub, forward),
         subscribed(pubsub, local),
         denied(settings.commands.deny),
-        dispatcher({ordinary(), pinned, pinned, local, refuse, subscribed, denied}),
+        dispatcher({ordinary(), pinned, foreign, local, refuse, subscribed, denied}),
         transactions({.upstream = upstream,
                       .ordinary = dispatcher,
                       .blocked = blocked,
@@ -215,6 +217,7 @@ struct Server::Impl final : HealthView, OperatorActions {
   PinnedHandler pinned;
   ForwardHandler forward;
   InfoHandler info;
+  ForeignHandler foreign;
   CommandHandler command;
   ContextHandler context;
   StreamReadHandler stream_read;

@@ -88,6 +88,7 @@ class ClientSession final : public Client,
     own_wait_ = true;
     resume();
   }
+  void try_again() override { parts_.loop.at_turn_end(*this); }
   bool push(std::string_view bytes) override;
   bool push(const std::shared_ptr<Block>& source, std::string_view part) override;
   std::size_t queued_output() const override { return replies_->backlog(); }

@@ -46,6 +46,9 @@ class Client : public std::enable_shared_from_this<Client> {
   /// The same after a request that had a deadline of its own: the time of those that waited behind
   /// it begins now.
   virtual void resume_anew() = 0;
+  /// A request that was left for later may be taken now: it is offered again, in the client's
+  /// order.
+  virtual void try_again() = 0;
   /// Bytes that answer no request (a published message, MONITOR's lines), behind what is owed now.
   /// Returns whether there is room for more.
   virtual bool push(std::string_view bytes) = 0;

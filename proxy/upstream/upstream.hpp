@@ -74,6 +74,8 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   /// The upstream's version as it told, else upstream.assumed_version.
   std::string_view server_version() const;
   bool knows_server_version() const { return !parts_.server_version.empty(); }
+  /// Of the server's process, as the last main lane was told; empty: not known.
+  const std::string& run_id() const { return parts_.run_id; }
 
   /// When a request that arrived at `arrived` has to be answered, if it is sent now.
   TimePoint deadline_of(CommandClass command_class, TimePoint arrived) const;

@@ -31,6 +31,7 @@ class NobodysClient final : public Client {
   void pause() override {}
   void resume() override {}
   void resume_anew() override {}
+  void try_again() override {}
   bool push(std::string_view) override { return true; }
   bool push(const std::shared_ptr<Block>&, std::string_view) override { return true; }
   std::size_t queued_output() const override { return 0; }
