@@ -404,6 +404,15 @@ constexpr std::array kTable = {
          .may_be_empty = true,
          .check = values::check_command}),
 
+    bind<&Settings::scripts, &Settings::Scripts::remember>(
+        {.key = "scripts.remember",
+         .type = Type::size,
+         .doc =
+             "Scripts that clients have sent and Redis has accepted, so much of their text. An "
+             "EVALSHA of one of them that Redis no longer knows is sent again as EVAL. 0B: none.",
+         .min = 0,
+         .max = kTiB}),
+
     bind<&Settings::admin, &Settings::Admin::listen>(
         {.key = "admin.listen",
          .flag = "--admin",

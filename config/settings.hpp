@@ -125,6 +125,10 @@ struct Settings {
     std::vector<std::string> deny;  ///< "flushall", "config|set"; in any case.
   } commands;
 
+  struct Scripts {
+    std::uint64_t remember = std::uint64_t{8} << 20;  ///< Bytes of bodies clients have sent.
+  } scripts;
+
   struct Admin {
     std::string listen = "127.0.0.1:9380";  ///< HTTP: health and metrics. "off": none.
   } admin;

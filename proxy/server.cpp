@@ -27,6 +27,7 @@
 #include "proxy/upstream/foreign_handler.hpp"
 #include "proxy/upstream/forward_handler.hpp"
 #include "proxy/upstream/info_handler.hpp"
+#include "proxy/upstream/script_handler.hpp"
 #include "proxy/upstream/upstream.hpp"
 
 #ifndef HAWSER_VERSION
@@ -97,6 +98,7 @@ struct Server::Impl final : HealthView, OperatorActions {
         info(upstream),
         foreign(upstream, forward, pinned),
         command(upstream, forward),
+        script(upstream, forward),
         context(upstream),
         stream_read(forward, pinned),
         unblock(upstream, blocked),
@@ -171,6 +173,9 @@ struct Server::Impl final : HealthView, OperatorActions {
       }
     }
     if (Handler* bus = cache.bus(pubsub)) dispatcher.route("publish", *bus);
+    for (const char* name : {"eval", "eval_ro", "script|flush", "script|load"}) {
+      dispatcher.route(name, script);
+    }
     for (const char* name : {"script|kill", "function|kill"}) dispatcher.route(name, pinned);
     if (settings.commands.ping == config::PingMode::local) dispatcher.route("ping", local);
     downstream_stats.buffers = &loop.blocks().in_use();
@@ -219,6 +224,7 @@ struct Server::Impl final : HealthView, OperatorActions {
   InfoHandler info;
   ForeignHandler foreign;
   CommandHandler command;
+  ScriptHandler script;
   ContextHandler context;
   StreamReadHandler stream_read;
   UnblockHandler unblock;

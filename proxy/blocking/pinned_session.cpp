@@ -141,6 +141,9 @@ void PinnedSession::pipe(const Request& request) {
   // From CLIENT REPLY on it is not known what brings a reply.
   if (request.command != nullptr && request.command->name == "client|reply") may_be_quiet_ = true;
   const bool is_quiet = may_be_quiet_ || is_monitor(request);  // A second MONITOR is not answered.
+  if (request.command != nullptr && request.command->name == "script|flush") {
+    upstream_.client_scripts().forget();
+  }
   std::string scratch;
   lease_->lane().pipe(request.wire(scratch), is_quiet ? TimePoint::max() : deadline_of(request));
 }

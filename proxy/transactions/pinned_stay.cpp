@@ -273,6 +273,8 @@ void PinnedStay::send(Request& request, Action action) {
 }
 
 void PinnedStay::submit(const Request& request, Action action, SlotHandle slot) {
+  flushes_scripts_ = flushes_scripts_ || has_name(request, "script|flush");
+  if (flushes_scripts_) parts_.upstream.client_scripts().forget();
   std::string scratch;
   std::string_view bytes = request.wire(scratch);
   std::string tagged;
@@ -586,7 +588,7 @@ void PinnedStay::leave_if_free() {
   if (lease_ != nullptr && state_.is_clean() && !is_asked_about_) lease_->give_back();
   const auto closed_unless_given_back = std::move(lease_);
   state_.on_let_go();
-  is_asked_about_ = false;
+  is_asked_about_ = flushes_scripts_ = false;
   if (state_.is_over() && client_.own_handler().get() == this) client_.set_own_handler(nullptr);
 }
 

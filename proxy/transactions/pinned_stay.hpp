@@ -97,6 +97,7 @@ class PinnedStay final : public Handler,
   std::optional<BlockedClients::Entry> blocked_;
   std::size_t blocking_ = 0;      ///< Blocking commands on their way.
   bool is_asked_about_ = false;   ///< Redis may still be unblocking the connection.
+  bool flushes_scripts_ = false;  ///< At once, or with its EXEC.
   Steps specials_;                ///< Queued commands hawser has a part in, by place.
   std::int64_t redirect_ = 0;     ///< CLIENT TRACKING REDIRECT, as the client named it.
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "protocol/command_table.hpp"
 
@@ -33,6 +34,18 @@ inline Effect effect_of(const protocol::Command* command) {
   }
   const bool is_slow = command->name == "keys" || command->name == "sort_ro";
   return command->is(protocol::flag::readonly) && !is_slow ? Effect::read : Effect::write;
+}
+
+/// What Redis says of a digest it does not know.
+inline constexpr std::string_view kNoScript = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
+
+/// Whether `error`, which begins with the word of a Rejection, proves that Redis did not execute
+/// the command. Of a script of a client only this one does, and only if the script itself cannot
+/// have said so (ClientScripts::takes()).
+inline bool proves_not_executed(const protocol::Command* command, std::string_view error) {
+  if (effect_of(command) != Effect::unknown) return true;
+  return command != nullptr && (command->name == "evalsha" || command->name == "evalsha_ro") &&
+         error == kNoScript;
 }
 
 }  // namespace hawser

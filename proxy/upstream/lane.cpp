@@ -335,8 +335,9 @@ void Lane::on_reply(Reply reply) {
     end(LaneEnd::Kind::protocol_error, "reply before the request was sent");
     return;
   }
-  if (reply.bytes.front() == '-' && front.slot && effect_of(front.command) != Effect::unknown) {
-    if (const Rejection* why = find_rejection(protocol::error_word(reply.bytes))) {
+  if (reply.bytes.front() == '-' && front.slot) {
+    const Rejection* why = find_rejection(protocol::error_word(reply.bytes));
+    if (why != nullptr && proves_not_executed(front.command, reply.bytes)) {
       on_rejected(*why, reply);
       return;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/reply_framer.hpp"
+#include "proxy/traffic/reply_tap.hpp"
 
 namespace hawser {
 
@@ -10,6 +11,28 @@ namespace {
 
 /// After the server refused the password: asking again soon would change nothing.
 constexpr Duration kRefusedDelay = std::chrono::seconds(1);
+
+/// Sees the reply to an EVAL that a client had sent as EVALSHA: a user who may not run EVAL is told
+/// what came of the EVALSHA.
+class EvalTap final : public ReplyTap {
+ public:
+  using ReplyTap::ReplyTap;
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    // No script can be told that of itself: it may not try to EVAL.
+    const bool is_refused = reply.bytes.starts_with("-NOPERM ") &&
+                            reply.bytes.find(" permissions to run the 'eval") != reply.bytes.npos;
+    if (is_refused) {
+      slot().complete(kNoScript);
+    } else {
+      slot().complete(reply);
+    }
+  }
+  std::size_t stream_threshold(std::uint32_t) const override { return slot().stream_threshold(); }
+  bool on_part(std::uint32_t, std::string_view part, bool last) override {
+    return slot().stream(part, last);
+  }
+};
 
 }  // namespace
 
@@ -22,12 +45,7 @@ MainLane::MainLane(UpstreamParts& parts, Reaper& reaper, const Context& context,
       seeker_(parts.gate, keep_open, [this] { connect(); }),
       refused_(parts.loop, [this] { seeker_.want(); }),
       expiry_(parts.loop, [this] { on_expiry(); }),
-      retries_(parts,
-               [this](std::vector<PendingRequest> group) {
-                 if (!parts_.health.allows()) return;  // Its end refuses it.
-                 for (PendingRequest& request : group) wait(std::move(request));
-                 send_waiting();
-               }),
+      retries_(parts, [this](std::vector<PendingRequest> group) { send_again(std::move(group)); }),
       keep_open_(keep_open) {}
 
 MainLane::~MainLane() {
@@ -93,6 +111,29 @@ void MainLane::wait(PendingRequest request) {
   waiting_bytes_ += request.bytes.size();
   expiry_.set_no_later_than(request.deadline);
   waiting_.push_back(std::move(request));
+}
+
+/// Requests of one client that Redis had rejected.
+void MainLane::send_again(std::vector<PendingRequest> group) {
+  if (!parts_.health.allows()) return;  // Its end refuses it.
+  for (PendingRequest& request : group) {
+    if (!request.needs_body || put_body(request)) wait(std::move(request));
+  }
+  send_waiting();
+}
+
+/// Makes EVAL of a client's EVALSHA; false if that is not to be: it has its answer already.
+bool MainLane::put_body(PendingRequest& request) {
+  auto eval = parts_.client_scripts.to_eval(context_.user, request.bytes);
+  Failure why{};
+  if (!eval || is_full(eval->size(), why)) return false;
+  const bool is_read_only = request.command->name == "evalsha_ro";
+  request.bytes = std::move(*eval);
+  request.command = protocol::find_command(is_read_only ? "eval_ro" : "eval");
+  SlotHandle& slot = request.slots.front();
+  slot = SlotHandle(*new EvalTap(std::move(slot)), 0);
+  request.needs_body = false;
+  return true;
 }
 
 /// As many of those who wait as the lane may have.
@@ -307,9 +348,15 @@ void MainLane::on_lane_rejection(Lane& lane, const Rejection& why, PendingReques
   }
   const ReplySink* origin = request.slots.front().origin();
   if (why.is_unknown_script) {
-    request.bytes = parts_.scripts.to_eval(request.bytes);
-    request.error.clear();  // It asked for no script: if it is not sent again, it was not sent.
     request.is_free = true;
+    request.needs_body = request.effect() == Effect::unknown;
+    if (!request.needs_body) {  // A script of hawser's own.
+      request.bytes = parts_.scripts.to_eval(request.bytes);
+      request.error.clear();  // It asked for no script: if it is not sent again, it was not sent.
+    } else if (!parts_.client_scripts.to_eval(context_.user, request.bytes)) {
+      retries_.on_outcome(origin);
+      return;
+    }
   }
   const auto waiting = std::count_if(waiting_.begin(), waiting_.end(), [&](const auto& other) {
     return other.slots.front().origin() == origin;

@@ -101,6 +101,8 @@ class MainLane final : public LaneOwner {
   }
   void wait(Submission submission);
   void wait(PendingRequest request);
+  void send_again(std::vector<PendingRequest> group);
+  bool put_body(PendingRequest& request);
   void send_waiting();
   void put_back(LaneEnd& end);
   void connect();

@@ -45,6 +45,7 @@ struct PendingRequest {
   Failure failure = Failure::down;  ///< What it is answered if it is not sent any more ...
   std::int64_t failure_number = 0;  ///< ... with the number in its text ...
   bool is_free = false;             ///< Its next attempt is no retry: nothing was wrong with Redis.
+  bool needs_body = false;          ///< It is a client's EVALSHA, to be sent again as EVAL.
   std::string error;                ///< ... unless Redis had rejected it: with these words.
 };
 

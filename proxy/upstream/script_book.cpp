@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::size_t kDigestChars = 40;
 
-std::string digest_of(std::string_view body) {
+}  // namespace
+
+std::string script_digest(std::string_view body) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
   unsigned int size = 0;
@@ -24,8 +26,6 @@ std::string digest_of(std::string_view body) {
   return out;
 }
 
-}  // namespace
-
 std::uint64_t server_number(std::string_view run_id) {
   std::uint64_t number = 0;
   const std::string_view half = run_id.substr(0, 16);
@@ -34,7 +34,7 @@ std::uint64_t server_number(std::string_view run_id) {
 }
 
 Script& ScriptBook::add(std::string_view body) {
-  std::string digest = digest_of(body);
+  std::string digest = script_digest(body);
   Script& script = by_digest_[digest];
   script.body = body;
   script.digest = std::move(digest);

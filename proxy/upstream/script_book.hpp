@@ -10,10 +10,13 @@ namespace hawser {
 /// The run of a server's process, by the first half of its run id; 0: not known.
 std::uint64_t server_number(std::string_view run_id);
 
+/// As EVALSHA takes it: SHA1 in hex.
+std::string script_digest(std::string_view body);
+
 /// A Lua script of hawser's own. Constant once added.
 struct Script {
   std::string body;
-  std::string digest;      ///< SHA1 in hex, as EVALSHA takes it.
+  std::string digest;
   bool is_loaded = false;  ///< The server has been given it, as far as is known.
 };
 

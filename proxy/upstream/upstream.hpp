@@ -56,6 +56,7 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   Control& control() { return control_; }
   Users& users() { return parts_.users; }
   ScriptBook& scripts() { return parts_.scripts; }
+  ClientScripts& client_scripts() { return parts_.client_scripts; }
   const config::Settings& settings() const { return parts_.settings; }
   Loop& loop() { return parts_.loop; }
   Logger& log() { return parts_.log; }

@@ -10,6 +10,7 @@
 #include "proxy/runtime/connector.hpp"
 #include "proxy/runtime/loop.hpp"
 #include "proxy/traffic/lane_events.hpp"
+#include "proxy/upstream/client_scripts.hpp"
 #include "proxy/upstream/connect_gate.hpp"
 #include "proxy/upstream/handshake.hpp"
 #include "proxy/upstream/health.hpp"
@@ -39,6 +40,7 @@ struct UpstreamParts {
   std::function<bool()> leave_server;
   std::string run_id;  ///< Of the server the last main lane was opened to; empty: not known.
   ScriptBook scripts;
+  ClientScripts client_scripts;
   std::string server_version;  ///< As the last handshake told; empty before.
 
   std::string connection_name(LaneRole role) const {

@@ -12,6 +12,7 @@ from servers import HAWSER, Hawser, eventually
 
 DENIED = "NOPERM command denied by proxy policy"
 ABORTED = "EXECABORT Transaction discarded because of previous errors."
+NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
 
 
 class Denied(HawserCase):
@@ -200,6 +201,142 @@ class Foreign(HawserCase):
         finally:
             self.redis.thaw()
         eventually(lambda: not str(client("FOO.GET", "k")).startswith("PROXY"), "it is back")
+
+
+class Scripts(HawserCase):
+    """EVALSHA of what Redis has lost."""
+
+    def setUp(self):
+        super().setUp()
+        self.redis_itself = self.direct()
+        self.redis_itself("FLUSHALL")
+        self.redis_itself("SCRIPT", "FLUSH")
+        self.bodies = 0
+
+    def load(self, client, body="return redis.call('INCRBY', KEYS[1], ARGV[1])"):
+        """The digest of a script nobody has sent yet."""
+        self.bodies += 1
+        digest = client("SCRIPT", "LOAD", f"{body} -- {self.id()} {self.bodies}")
+        self.redis_itself("SCRIPT", "FLUSH")
+        return digest
+
+    def user(self, name, *rules):
+        self.redis_itself("ACL", "SETUSER", name, "on", f">{name}", "~*", *rules)
+        client = self.client()
+        self.assertEqual(client("AUTH", name, name), "OK")
+        return client
+
+    def test_what_was_loaded_is_sent_whole(self):
+        client = self.client()
+        digest = self.load(client)
+        self.assertEqual(client("EVALSHA", digest, 1, "n", 5), 5)
+        self.assertEqual(client("EVALSHA", digest, 1, "n", 5), 10)
+        self.redis_itself("SCRIPT", "FLUSH")
+        self.assertEqual(self.client()("EVALSHA", digest.upper(), 1, "n", 5), 15)
+
+    def test_what_was_run_is_sent_whole(self):
+        client = self.client()
+        body = "return redis.call('GET', KEYS[1]) -- run"
+        client("SET", "k", "v")
+        self.assertEqual(client("EVAL", body, 1, "k"), b"v")
+        digest = self.redis_itself("SCRIPT", "LOAD", body)
+        self.redis_itself("SCRIPT", "FLUSH")
+        self.assertEqual(client("EVALSHA_RO", digest, 1, "k"), b"v")
+
+    def test_after_a_restart(self):
+        client = self.client()
+        digest = self.load(client)
+        self.redis.kill()
+        self.redis.start()
+        eventually(lambda: client("PING") == "PONG", "it is back")
+        self.redis_itself = self.direct()
+        self.assertEqual(client("EVALSHA", digest, 1, "n", 5), 5)
+
+    def test_what_nobody_has_sent_has_redis_words(self):
+        self.assertEqual(self.client()("EVALSHA", "f" * 40, 0), NO_SCRIPT)
+        client = self.client()
+        digest = self.load(client)
+        for wrong in [(digest,), (digest, -1), (digest, "x"), (digest, 3, "a")]:
+            self.assertEqual(client("EVALSHA", *wrong), self.redis_itself("EVALSHA", *wrong))
+        broken = "return 1 +"
+        self.assertTrue(client("SCRIPT", "LOAD", broken).startswith("ERR Error compiling"))
+
+    def test_who_flushes_is_told(self):
+        client = self.client()
+        for flush in [(("SCRIPT", "FLUSH"),), (("SCRIPT", "FLUSH", "ASYNC"),),
+                      (("MULTI",), ("SCRIPT", "FLUSH"), ("EXEC",)),
+                      (("WATCH", "w"), ("SCRIPT", "FLUSH"), ("UNWATCH",))]:
+            for pipelined in (True, False):
+                digest = self.load(client)
+                words = [*flush, ("EVALSHA", digest, 1, "n", 1)]
+                replies = client.pipeline(*words) if pipelined else [client(*w) for w in words]
+                self.assertEqual(replies[-1], NO_SCRIPT, flush)
+        self.assertIsNone(client("GET", "n"))
+
+    def test_a_transaction_is_as_in_redis(self):
+        client = self.client()
+        digest = self.load(client)
+        for pipelined in (True, False):
+            words = [("MULTI",), ("INCR", "m"), ("EVALSHA", digest, 1, "n", 1), ("EXEC",)]
+            replies = client.pipeline(*words) if pipelined else [client(*w) for w in words]
+            self.assertEqual(replies[-1][1], NO_SCRIPT)
+        self.assertIsNone(client("GET", "n"))
+
+    def test_nobody_runs_what_only_another_user_has_sent(self):
+        alice, bob = self.user("alice", "+@all"), self.user("bob", "+@all")
+        digest = self.load(alice)
+        self.assertEqual(bob("EVALSHA", digest, 1, "n", 1), NO_SCRIPT)
+        self.assertEqual(self.client()("EVALSHA", digest, 1, "n", 1), NO_SCRIPT)
+        self.assertEqual(alice("EVALSHA", digest, 1, "n", 1), 1)
+
+    def test_a_user_who_may_not_eval_gets_the_noscript(self):
+        carol = self.user("carol", "+@all", "-eval", "-eval_ro")
+        digest = self.load(carol)
+        self.assertEqual(carol("EVALSHA", digest, 1, "n", 1), NO_SCRIPT)
+        self.assertEqual(carol("EVALSHA_RO", digest, 1, "n", 1), NO_SCRIPT)
+        # That is another refusal, of a script that has run.
+        dora = self.user("dora", "+@all", "-set")
+        digest = self.load(dora, "redis.call('INCR', KEYS[1]) return redis.call('SET', KEYS[1], 1)")
+        self.assertNotEqual(dora("EVALSHA", digest, 1, "d"), NO_SCRIPT)
+        self.assertEqual(dora("GET", "d"), b"1")
+
+    def test_nothing_is_sent_past_a_later_request(self):
+        client = self.client()
+        digest = self.load(client)
+        run = ("EVALSHA", digest, 1, "n", 1)
+        self.assertEqual(client.pipeline(run, ("INCR", "n"), ("GET", "n")), [NO_SCRIPT, 1, b"1"])
+        self.assertEqual(client.pipeline(run, run, run), [2, 3, 4])
+        self.redis_itself("SCRIPT", "FLUSH")
+        self.assertEqual(client.pipeline(("INCR", "n"), run, run), [5, 6, 7])
+        self.redis_itself("SCRIPT", "FLUSH")
+        client.send(*run)
+        client.send("INCR", "n")
+        self.assertIn((client.read(), client.read()), [(8, 9), (NO_SCRIPT, 8)])
+
+    def test_many_at_once_run_once_each(self):
+        digest = self.load(self.client())
+        clients = [self.client() for _ in range(50)]
+        for client in clients:
+            client.send("EVALSHA", digest, 1, "many", 1)
+        self.assertEqual(sorted(client.read() for client in clients), list(range(1, 51)))
+
+    def test_a_script_that_lies_runs_once(self):
+        client = self.client()
+        for lie in (f"redis.error_reply('{NO_SCRIPT}')", "redis.error_reply(ARGV[1])",
+                    "{err = ARGV[1]}", "cjson.decode(ARGV[2])"):
+            client("DEL", "lies")
+            body = f"redis.call('INCR', KEYS[1]) return {lie}"
+            words = (1, "lies", NO_SCRIPT, '{"err":"%s"}' % NO_SCRIPT)
+            self.assertEqual(client("EVAL", body, *words), NO_SCRIPT)
+            digest = client("SCRIPT", "LOAD", body)
+            self.assertEqual(client("EVALSHA", digest, *words), NO_SCRIPT)
+            self.assertEqual(client("GET", "lies"), b"2")
+
+    def test_none_is_remembered_without_room(self):
+        hawser = Hawser(self.redis, scripts_remember="0B")
+        self.addCleanup(hawser.stop)
+        client = self.client(hawser.port)
+        self.assertEqual(client("EVALSHA", self.load(client), 1, "n", 5), NO_SCRIPT)
 
 
 if __name__ == "__main__":

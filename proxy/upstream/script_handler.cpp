@@ -1,0 +1,66 @@
+#include "proxy/upstream/script_handler.hpp"
+
+#include <utility>
+
+#include "proxy/traffic/reply_tap.hpp"
+
+namespace hawser {
+
+/// Sees whether Redis accepted what was sent.
+class ScriptHandler::Tap final : public ReplyTap {
+ public:
+  /// `body`: empty for SCRIPT FLUSH.
+  Tap(ClientScripts& scripts, UserId user, std::string_view body, SlotHandle slot)
+      : ReplyTap(std::move(slot)),
+        scripts_(scripts),
+        generation_(scripts.generation()),
+        user_(user),
+        body_(body) {}
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    const char type = reply.bytes.front();
+    if (type != '-' && type != '!') on_success();
+    slot().complete(reply);
+  }
+  std::size_t stream_threshold(std::uint32_t) const override { return slot().stream_threshold(); }
+  bool on_part(std::uint32_t, std::string_view part, bool last) override {
+    if (last) on_success();  // No error is so long.
+    return slot().stream(part, last);
+  }
+
+ private:
+  void on_success() {
+    if (body_.empty()) {
+      scripts_.forget();
+    } else if (scripts_.generation() == generation_ && !scripts_.knows(user_, body_)) {
+      scripts_.remember(user_, std::move(body_));
+    }
+  }
+
+  ClientScripts& scripts_;
+  const std::uint64_t generation_;  ///< Of another one Redis may have forgotten it already.
+  const UserId user_;
+  std::string body_;
+};
+
+Taken ScriptHandler::handle(Client& client, Request& request) {
+  ClientScripts& scripts = upstream_.client_scripts();
+  const UserId user = client.context().user;
+  const std::string_view name = request.command->name;
+  const bool is_flush = name == "script|flush";
+  const std::string_view body =
+      is_flush ? std::string_view() : request.arg(name == "script|load" ? 2 : 1);
+  const bool is_news = is_flush || (!scripts.knows(user, body) && scripts.takes(body));
+  const bool is_large = request.raw.size() > upstream_.settings().lanes.large_request;
+  if (!is_news || is_large) return forward_.handle(client, request);
+  MainLane* lane = upstream_.main_lane(client.context());
+  if (!client.may_go_to(lane)) return Taken::later;
+  client.set_route(lane);
+  // Now, for what follows it, and again with the reply, for what came before Redis took it.
+  if (is_flush) scripts.forget();
+  auto* tap = new Tap(scripts, user, body, client.open_slot(request));
+  upstream_.forward(lane, request, SlotHandle(*tap, 0));
+  return Taken::yes;
+}
+
+}  // namespace hawser
