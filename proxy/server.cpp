@@ -10,6 +10,7 @@
 #include "proxy/admin/admin_server.hpp"
 #include "proxy/admin/proxy_handler.hpp"
 #include "proxy/blocking/pinned_handler.hpp"
+#include "proxy/blocking/script_kill_handler.hpp"
 #include "proxy/blocking/stream_read_handler.hpp"
 #include "proxy/blocking/unblock_handler.hpp"
 #include "proxy/cache/cache.hpp"
@@ -101,6 +102,7 @@ struct Server::Impl final : HealthView, OperatorActions {
         script(upstream, forward),
         context(upstream),
         stream_read(forward, pinned),
+        script_kill(upstream),
         unblock(upstream, blocked),
         listing({.clients = registry,
                  .blocked = blocked,
@@ -176,7 +178,7 @@ struct Server::Impl final : HealthView, OperatorActions {
     for (const char* name : {"eval", "eval_ro", "script|flush", "script|load"}) {
       dispatcher.route(name, script);
     }
-    for (const char* name : {"script|kill", "function|kill"}) dispatcher.route(name, pinned);
+    for (const char* name : {"script|kill", "function|kill"}) dispatcher.route(name, script_kill);
     if (settings.commands.ping == config::PingMode::local) dispatcher.route("ping", local);
     downstream_stats.buffers = &loop.blocks().in_use();
   }
@@ -227,6 +229,7 @@ struct Server::Impl final : HealthView, OperatorActions {
   ScriptHandler script;
   ContextHandler context;
   StreamReadHandler stream_read;
+  ScriptKillHandler script_kill;
   UnblockHandler unblock;
   ClientListing listing;
   LocalCommands local;

@@ -11,10 +11,6 @@ PinnedSession::Stay stay_of(const Request& request) {
       request.command->command_class == CommandClass::cache) {  // A script of hawser's own.
     return PinnedSession::Stay::one_request;
   }
-  if (request.command->is(protocol::flag::allow_busy) &&
-      request.command->command_class == CommandClass::script) {
-    return PinnedSession::Stay::one_request;  // SCRIPT KILL, FUNCTION KILL
-  }
   return PinnedSession::Stay::for_life;
 }
 

@@ -30,38 +30,26 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
     upstream_.refuse(std::move(slot));
     return Taken::yes;
   }
-  // Redis is asked whatever it is: it knows who may. It has no connection with the number 0.
+  // Redis is asked whoever it is: it knows who may. It has no connection with the number 0.
   BlockedClient* blocked = blocked_.find(static_cast<std::uint64_t>(id));
   const std::uint64_t upstream_id = blocked != nullptr ? blocked->upstream_id() : 0;
   if (upstream_id != 0) blocked->on_unblock_asked();
-  upstream_.control().ask(
-      {.user = client.context().user,
-       .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id),
-                     error ? "ERROR" : "TIMEOUT"}},
-       .overtakes = true},
-      request.arrived + upstream_.settings().timeout.total,
-      [this, id, upstream_id, error,
-       held = std::make_shared<SlotHandle>(std::move(slot))](const ControlAnswer& answer) {
-        switch (answer.kind) {
-          case ControlAnswer::Kind::reply: {
-            std::int64_t number = answer.number;
-            // Redis knows nothing yet of one that waits for a connection.
-            BlockedClient* waiting = blocked_.find(static_cast<std::uint64_t>(id));
-            if (upstream_id == 0 && waiting != nullptr && waiting->upstream_id() == 0) {
-              waiting->unblock(error);
-              number = 1;
-            }
-            held->complete(":" + std::to_string(number) + "\r\n");
-            return;
-          }
-          case ControlAnswer::Kind::error:
-            held->complete("-" + answer.text + "\r\n");
-            return;
-          case ControlAnswer::Kind::unreachable:
-            held->fail(Failure::down);
-            return;
-        }
-      });
+  const std::string reason = error ? "ERROR" : "TIMEOUT";
+  ask_for_client(upstream_.control(),
+                 {.user = client.context().user,
+                  .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id), reason}},
+                  .overtakes = true},
+                 request.arrived, upstream_.settings().timeout.total, std::move(slot),
+                 [this, id, upstream_id, error](std::string reply) -> std::string {
+                   // Redis knows nothing yet of one that waits for a connection.
+                   BlockedClient* waiting = blocked_.find(static_cast<std::uint64_t>(id));
+                   const bool waits =
+                       upstream_id == 0 && waiting != nullptr && waiting->upstream_id() == 0;
+                   if (!waits) return reply;
+                   waiting->unblock(error);
+                   return ":1
+                          ";
+                 });
   return Taken::yes;
 }
 

@@ -402,7 +402,6 @@ bool PinnedStay::needs_connection(const Request& request) const {
   if (row == nullptr || is_blocking(request)) return true;
   if (request.raw.size() > parts_.upstream.settings().lanes.large_request) return true;
   if (row->name == "exec" || row->name == "discard") return false;
-  if (row->name == "script|kill" || row->name == "function|kill") return true;
   if (protocol::has_subcommands(*row) && request.argc() > 1) return row->name != "client";
   return row->accepts(request.argc()) && row->treatment == protocol::Treatment::pinned;
 }

@@ -15,6 +15,7 @@ namespace {
 
 /// So many questions at a time; what overtakes is not counted.
 constexpr std::ptrdiff_t kMostAtOnce = 4;
+constexpr const char* kTimedOut = "ETIMEDOUT";
 
 struct ReplyEnd {
   void operator()(redisReply* reply) const { freeReplyObject(reply); }
@@ -61,7 +62,7 @@ class Control::Conversation final : public SocketOwner,
         done_(std::move(done)),
         timer_(control.parts_.loop,
                [this] {
-                 finish({ControlAnswer::Kind::unreachable, 0, "ETIMEDOUT", {}});
+                 finish({ControlAnswer::Kind::unreachable, 0, kTimedOut, {}});
                }),
         reader_(redisReaderCreate()) {
     timer_.set(deadline);
@@ -163,6 +164,7 @@ class Control::Conversation final : public SocketOwner,
       finish({ControlAnswer::Kind::unreachable, 0, errno_name(result.error), {}});
       return;
     }
+    is_asked_ = is_asked_ || (!is_logging_in_ && result.bytes > 0);
     request_.erase(0, result.bytes);
     if (!request_.empty()) socket_->wait_writable(shared_from_this());
   }
@@ -171,6 +173,7 @@ class Control::Conversation final : public SocketOwner,
     const auto self = shared_from_this();
     if (!done_) return;
     const auto done = std::move(done_);
+    answer.may_have_run = answer.kind == ControlAnswer::Kind::unreachable && is_asked_;
     drop();
     std::erase(control_.conversations_, self);
     done(std::move(answer));
@@ -184,6 +187,7 @@ class Control::Conversation final : public SocketOwner,
   Control& control_;
   const bool is_overtaking_;
   bool is_logging_in_;
+  bool is_asked_ = false;  ///< Some of the question was written.
   std::string request_;
   std::string after_login_;
   std::size_t replies_;      ///< Still to come.
@@ -238,6 +242,30 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
   } else {
     serve();
   }
+}
+
+void ask_for_client(Control& control, const ControlQuestion& question, TimePoint arrived,
+                    Duration time, SlotHandle slot,
+                    std::function<std::string(std::string)> to_reply) {
+  const auto held = std::make_shared<SlotHandle>(std::move(slot));
+  control.ask(question, arrived + time,
+              [held, time, to_reply = std::move(to_reply)](const ControlAnswer& answer) {
+                const bool is_integer = !answer.replies.empty() && answer.replies.back().is_integer;
+                const std::string text = is_integer ? std::to_string(answer.number) : answer.text;
+                if (answer.kind == ControlAnswer::Kind::reply) {
+                  const std::string reply = (is_integer ? ":" : "+") + text + "\r\n";
+                  held->complete(to_reply ? to_reply(reply) : reply);
+                } else if (answer.kind == ControlAnswer::Kind::error) {
+                  held->complete("-" + text + "\r\n");
+                } else if (!answer.may_have_run) {
+                  held->fail(Failure::down);
+                } else if (text == kTimedOut) {
+                  held->fail(Failure::timeout,
+                             std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+                } else {
+                  held->fail(Failure::lost);
+                }
+              });
 }
 
 void Control::serve() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/runtime/clock.hpp"
+#include "proxy/traffic/slot_handle.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
@@ -28,6 +29,7 @@ struct ControlAnswer {
   std::int64_t number = 0;  ///< The last reply, if it is an integer.
   std::string text;  ///< The last reply's or the error's text; for unreachable why, symbolic.
   std::vector<ControlReply> replies;  ///< Those to the question's commands; none if unreachable.
+  bool may_have_run = false;          ///< Unreachable, but the question was sent.
 };
 
 /// One question: commands for a connection of its own, in one write, after its login if it has one.
@@ -63,5 +65,11 @@ class Control {
   UpstreamParts& parts_;
   std::list<std::shared_ptr<Conversation>> conversations_;  ///< Those in line as well, in order.
 };
+
+/// Asks what a client wants to be asked, since `arrived` and for `time`; it gets the last reply: an
+/// integer, a status or an error; instead of one that is no error, what `to_reply` makes of it.
+void ask_for_client(Control& control, const ControlQuestion& question, TimePoint arrived,
+                    Duration time, SlotHandle slot,
+                    std::function<std::string(std::string)> to_reply = {});
 
 }  // namespace hawser

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 import unittest
+import urllib.request
 
 from case import HawserCase
 from resp import Closed
@@ -337,6 +338,90 @@ class Scripts(HawserCase):
         self.addCleanup(hawser.stop)
         client = self.client(hawser.port)
         self.assertEqual(client("EVALSHA", self.load(client), 1, "n", 5), NO_SCRIPT)
+
+
+class Kill(HawserCase):
+    """SCRIPT KILL and FUNCTION KILL reach a Redis that runs a script."""
+
+    redis_options = ("--busy-reply-threshold", "50")
+    settings = {"pinned_max": 1, "timeout_script": "20s"}
+
+    def end_busy(self, run, kill):
+        runner, killer, blocked = self.client(), self.client(), self.client()
+        self.assertEqual(killer("PING"), "PONG")
+        blocked.send("BLPOP", "none", 0)
+        direct = self.direct()
+        eventually(lambda: b"blocked_clients:1" in direct("INFO", "clients"), "blocked")
+        runner.send(*run)
+        eventually(lambda: str(direct("PING")).startswith("BUSY"), "the script runs")
+        began = time.monotonic()
+        self.assertEqual(killer(*kill), "OK")
+        self.assertLess(time.monotonic() - began, 1)
+        self.assertIn("killed", runner.read())
+        self.assertEqual(runner("PING"), "PONG")
+
+    def test_a_script(self):
+        self.end_busy(("EVAL", "while true do end", 0), ("SCRIPT", "KILL"))
+
+    def test_a_function(self):
+        self.client()("FUNCTION", "LOAD", "REPLACE", "#!lua name=endless\n"
+                      "redis.register_function('endless', function() while true do end end)")
+        self.end_busy(("FCALL", "endless", 0), ("FUNCTION", "KILL"))
+
+    def test_also_while_the_circuit_is_open(self):
+        def order(word):
+            request = urllib.request.Request(f"http://127.0.0.1:{self.hawser.admin}/circuit/{word}",
+                                             data=b"")
+            urllib.request.urlopen(request, timeout=5).close()
+
+        client = self.client()
+        order("open")
+        try:
+            eventually(lambda: str(client("GET", "k")).startswith("PROXYOPEN"), "open")
+            self.assertTrue(client("SCRIPT", "KILL").startswith("NOTBUSY"))
+        finally:
+            order("auto")
+        eventually(lambda: client("PING") == "PONG", "closed")
+
+    def test_the_words_are_those_of_redis(self):
+        client, direct = self.client(), self.direct()
+        for words in [("SCRIPT", "KILL"), ("script", "kill"), ("FUNCTION", "KILL"),
+                      ("SCRIPT", "KILL", "x")]:
+            self.assertEqual(client(*words), direct(*words))
+        words = [("MULTI",), ("SCRIPT", "KILL"), ("FUNCTION", "KILL"), ("EXEC",)]
+        self.assertEqual(client.pipeline(*words), direct.pipeline(*words))
+        self.assertEqual([client(*w) for w in words], [direct(*w) for w in words])
+        self.assertEqual(client.pipeline(("WATCH", "k"), ("SCRIPT", "KILL"), ("UNWATCH",)),
+                         direct.pipeline(("WATCH", "k"), ("SCRIPT", "KILL"), ("UNWATCH",)))
+
+    def test_each_user_has_its_own_rights(self):
+        direct = self.direct()
+        direct("ACL", "SETUSER", "eve", "on", ">eve", "~*", "+@all", "-script", "-function")
+        client, eve = self.client(), self.direct()
+        self.assertEqual((client("AUTH", "eve", "eve"), eve("AUTH", "eve", "eve")), ("OK", "OK"))
+        for words in [("SCRIPT", "KILL"), ("FUNCTION", "KILL")]:
+            self.assertTrue(eve(*words).startswith("NOPERM"))
+            self.assertEqual(client(*words), eve(*words))
+
+    def test_it_stays_behind_what_its_client_asked_before(self):
+        client = self.client()
+        # Beyond the threshold from which on Redis listens to a SCRIPT KILL.
+        run = ("EVAL", "local t = os.clock() while os.clock() < t + 0.2 do end return 1", 0)
+        replies = client.pipeline(run, ("SCRIPT", "KILL"), run)
+        self.assertEqual([replies[0], replies[2]], [1, 1])
+        self.assertTrue(replies[1].startswith("NOTBUSY"))
+
+    def test_a_redis_that_hangs_leaves_the_outcome_unknown(self):
+        hawser = Hawser(self.redis, timeout_total="300ms", timeout_command="200ms")
+        self.addCleanup(hawser.stop)
+        client = self.client(hawser.port)
+        self.assertEqual(client("PING"), "PONG")
+        self.redis.freeze()
+        try:
+            self.assertEqual(client("SCRIPT", "KILL"),
+                             "PROXYTIMEOUT no reply within 300 ms, outcome unknown")
+        finally:
+            self.redis.thaw()
 
 
 if __name__ == "__main__":
