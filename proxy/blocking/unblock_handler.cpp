@@ -47,8 +47,7 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
                        upstream_id == 0 && waiting != nullptr && waiting->upstream_id() == 0;
                    if (!waits) return reply;
                    waiting->unblock(error);
-                   return ":1
-                          ";
+                   return ":1\r\n";
                  });
   return Taken::yes;
 }
