@@ -339,8 +339,9 @@ constexpr std::array kTable = {
         {.key = "pubsub.gap",
          .type = Type::choice,
          .doc = "What happens to subscribers when the connection was lost and messages may have "
-                "been missed, once everything is subscribed again. close: they are closed, which "
-                "every client library notices. silent: nothing. notify: each gets a message on "
+                "been missed, once everything is subscribed again, or when a number is missing among "
+                "an instance's invalidations. close: they are closed, which every client library "
+                "notices. silent: nothing. notify: each gets a message on "
                 "channel __hawser__:gap.",
          .choices = kGap}),
     bind<&Settings::pubsub, &Settings::PubSub::output_hard>(

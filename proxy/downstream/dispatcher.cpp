@@ -64,7 +64,7 @@ Handler& Dispatcher::find(Client& client, Request& request) {
   request.denied = defaults_.denied.denies(
       row, request.arg(0), request.argc() > 1 ? request.arg(1) : std::string_view());
   const bool is_modal = client.is_subscribed() && client.context().resp == RespVersion::resp2;
-  if (is_modal && !request.denied) return defaults_.subscribed;
+  if (is_modal && !is_refused(request)) return defaults_.subscribed;
   if (client.own_handler() != nullptr) return *client.own_handler();
   return by_table(request);
 }

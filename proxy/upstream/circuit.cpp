@@ -54,10 +54,7 @@ Circuit::Circuit(UpstreamParts& parts, Control& control)
 }
 
 std::int64_t Circuit::retry_in() const {
-  const auto next = parts_.health.breaker().next_round();
-  const Duration left = next ? *next - parts_.loop.now() : Duration(parts_.settings.circuit.probe);
-  return std::max<std::int64_t>(
-      1, std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
+  return parts_.health.retry_in(parts_.loop.now()).count();
 }
 
 /// Does what the breaker's state asks for. Called after everything that may have changed it.

@@ -24,17 +24,27 @@ class ClientScripts {
   ClientScripts(const ClientScripts&) = delete;
   ClientScripts& operator=(const ClientScripts&) = delete;
 
-  /// Whether a script may be remembered at all. One that can answer with an error of its own making
-  /// could answer as if it were not there, having run.
+  /// Whether there is room for a script.
   bool takes(std::string_view body) const;
-  /// Whether it is remembered; then it counts as used.
-  bool knows(UserId user, std::string_view body);
-  /// Redis has accepted it. REQUIRES: takes(body) and not knows(user, body).
-  void remember(UserId user, std::string body);
+  /// Whether it is remembered as accepted by this run of a server (server_number()); then it counts
+  /// as used.
+  bool knows(UserId user, std::string_view body, std::uint64_t server);
+  /// This run of a server, 0 if that is not known, has accepted it. REQUIRES: takes(body).
+  void remember(UserId user, std::string body, std::uint64_t server);
 
-  /// An EVALSHA or EVALSHA_RO request (canonical) as the EVAL or EVAL_RO that does the same;
-  /// nothing if the script is not remembered.
-  std::optional<std::string> to_eval(UserId user, std::string_view evalsha);
+  /// An EVALSHA or EVALSHA_RO request (canonical), which `server` answered with NOSCRIPT, as the
+  /// EVAL or EVAL_RO that does the same; nothing if the script is not remembered. Nothing either if
+  /// the same run of the server has had a script that can make errors of its own: that answer
+  /// could be one of these, from a script that has run.
+  struct Eval {
+    std::string bytes;
+    std::string digest;  ///< Of the script.
+  };
+  std::optional<Eval> to_eval(UserId user, std::string_view evalsha, std::uint64_t server);
+
+  /// That EVAL was sent to the server and has ended, somehow: now it may have the script. Not
+  /// before: others are told of the same loss until then.
+  void note_sent(UserId user, std::string_view digest, std::uint64_t server);
 
   /// SCRIPT FLUSH: whoever sends it wants to be told that scripts are gone.
   void forget();
@@ -48,6 +58,7 @@ class ClientScripts {
     UserId user;
     std::string body;
     std::string digest;
+    std::uint64_t server;  ///< Which has had it last.
   };
   using Scripts = std::list<Script>;
   struct Key {
@@ -62,7 +73,7 @@ class ClientScripts {
   };
   using Index = std::unordered_map<Key, Scripts::iterator, Hash>;
 
-  const Script* use(const Index& index, const Key& key);
+  Script* use(const Index& index, const Key& key);
   void drop_oldest();
 
   const std::size_t limit_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 
 #include "config/settings.hpp"
@@ -22,12 +23,20 @@ class Health {
                   .hold_min = settings.circuit.hold_min,
                   .hold_max = settings.circuit.hold_max,
                   .flap = settings.circuit.flap}),
-        budget_(settings.retry.budget) {}
+        budget_(settings.retry.budget),
+        probe_(settings.circuit.probe) {}
 
   /// Calls `opened` whenever a sample has opened the circuit.
   void watch(std::function<void()> opened) { opened_ = std::move(opened); }
 
   bool allows() const { return breaker_.allows(); }
+  /// Until Redis is asked the next time whether it is back; at least 1 ms.
+  std::chrono::milliseconds retry_in(TimePoint now) const {
+    const auto next = breaker_.next_round();
+    const Duration left = next ? *next - now : probe_;
+    return std::max(std::chrono::milliseconds(1),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(left));
+  }
   Breaker::Generation generation() const { return breaker_.generation(); }
   Breaker& breaker() { return breaker_; }
   const Breaker& breaker() const { return breaker_; }
@@ -56,6 +65,7 @@ class Health {
   Breaker breaker_;
   Ramp ramp_;
   RetryBudget budget_;
+  const Duration probe_;
   std::function<void()> opened_;
 };
 

@@ -1,35 +1,36 @@
 #include "proxy/upstream/info_handler.hpp"
 
 #include "protocol/reply_writer.hpp"
+#include "proxy/traffic/reply_tap.hpp"
 
 namespace hawser {
 
 /// Sees an INFO reply pass on its way to the client.
-class InfoHandler::Tap final : public ReplySink {
+class InfoHandler::Tap final : public ReplyTap {
  public:
   Tap(InfoHandler& handler, Key key, RespVersion resp, SlotHandle slot)
-      : handler_(handler), key_(std::move(key)), resp_(resp), slot_(std::move(slot)) {}
+      : ReplyTap(std::move(slot)), handler_(handler), key_(std::move(key)), resp_(resp) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
     handler_.remember(key_, reply.bytes);
-    slot_.complete(reply);
+    slot().complete(reply);
   }
-  const ReplySink* origin() const override { return slot_.origin(); }
-  void on_held() override { slot_.hold(); }
   void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
     const std::string copy = handler_.last_copy(key_, resp_);
     if (copy.empty()) {
-      slot_.fail(failure, number);
+      slot().fail(failure, number);
     } else {
-      slot_.complete(copy);
+      slot().complete(copy);
     }
+  }
+  void on_expiry(std::uint32_t slot, Failure failure, std::int64_t number) override {
+    on_failure(slot, failure, number);  // It changes nothing: nobody need wait for its late reply.
   }
 
  private:
   InfoHandler& handler_;
   Key key_;
   RespVersion resp_;
-  SlotHandle slot_;
 };
 
 Taken InfoHandler::handle(Client& client, Request& request) {

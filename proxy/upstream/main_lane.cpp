@@ -12,11 +12,19 @@ namespace {
 /// After the server refused the password: asking again soon would change nothing.
 constexpr Duration kRefusedDelay = std::chrono::seconds(1);
 
-/// Sees the reply to an EVAL that a client had sent as EVALSHA: a user who may not run EVAL is told
+/// Sees the end of an EVAL that a client had sent as EVALSHA: a user who may not run EVAL is told
 /// what came of the EVALSHA.
 class EvalTap final : public ReplyTap {
  public:
-  using ReplyTap::ReplyTap;
+  EvalTap(ClientScripts& scripts, UserId user, std::uint64_t server, std::string digest,
+          SlotHandle slot)
+      : ReplyTap(std::move(slot)),
+        scripts_(scripts),
+        user_(user),
+        server_(server),
+        digest_(std::move(digest)) {}
+  // Answered or not: the server may have the script.
+  ~EvalTap() override { scripts_.note_sent(user_, digest_, server_); }
 
   void on_reply(std::uint32_t, Reply reply) override {
     // No script can be told that of itself: it may not try to EVAL.
@@ -32,6 +40,12 @@ class EvalTap final : public ReplyTap {
   bool on_part(std::uint32_t, std::string_view part, bool last) override {
     return slot().stream(part, last);
   }
+
+ private:
+  ClientScripts& scripts_;
+  const UserId user_;
+  const std::uint64_t server_;
+  const std::string digest_;
 };
 
 }  // namespace
@@ -124,14 +138,17 @@ void MainLane::send_again(std::vector<PendingRequest> group) {
 
 /// Makes EVAL of a client's EVALSHA; false if that is not to be: it has its answer already.
 bool MainLane::put_body(PendingRequest& request) {
-  auto eval = parts_.client_scripts.to_eval(context_.user, request.bytes);
+  ClientScripts& scripts = parts_.client_scripts;
+  auto eval = scripts.to_eval(context_.user, request.bytes, server_);
   Failure why{};
-  if (!eval || is_full(eval->size(), why)) return false;
+  if (!eval || is_full(eval->bytes.size(), why)) return false;
   const bool is_read_only = request.command->name == "evalsha_ro";
-  request.bytes = std::move(*eval);
+  request.bytes = std::move(eval->bytes);
   request.command = protocol::find_command(is_read_only ? "eval_ro" : "eval");
   SlotHandle& slot = request.slots.front();
-  slot = SlotHandle(*new EvalTap(std::move(slot)), 0);
+  auto* tap =
+      new EvalTap(scripts, context_.user, server_, std::move(eval->digest), std::move(slot));
+  slot = SlotHandle(*tap, 0);
   request.needs_body = false;
   return true;
 }
@@ -157,13 +174,14 @@ void MainLane::resume() {
   }
 }
 
-void MainLane::refuse_waiting(std::int64_t retry_in_ms) {
+void MainLane::refuse_waiting() {
+  const auto retry_in = parts_.health.retry_in(parts_.loop.now());
   auto refused = std::exchange(waiting_, {});
   waiting_bytes_ = 0;
   for (PendingRequest& request : refused) {
     if (request.failure == Failure::down) {
       request.failure = Failure::circuit_open;
-      request.failure_number = retry_in_ms;
+      request.failure_number = retry_in.count();
     }
     request.refuse();
   }
@@ -282,6 +300,7 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
   is_moved_ = false;
   put_back(end);
   retries_.on_lane_end();
+  if (!parts_.health.allows()) refuse_waiting();  // This end may be what opened the circuit.
   // A server that is only busy or loading will take the same words later.
   const bool refused =
       is_login_refusal(end.reply) ||
@@ -353,7 +372,7 @@ void MainLane::on_lane_rejection(Lane& lane, const Rejection& why, PendingReques
     if (!request.needs_body) {  // A script of hawser's own.
       request.bytes = parts_.scripts.to_eval(request.bytes);
       request.error.clear();  // It asked for no script: if it is not sent again, it was not sent.
-    } else if (!parts_.client_scripts.to_eval(context_.user, request.bytes)) {
+    } else if (!parts_.client_scripts.to_eval(context_.user, request.bytes, server_)) {
       retries_.on_outcome(origin);
       return;
     }

@@ -75,7 +75,7 @@ class MainLane final : public LaneOwner {
   void resume();
   /// It was opened: whoever waits is refused as those are that come now. Their replies would stand
   /// before the later ones'.
-  void refuse_waiting(std::int64_t retry_in_ms);
+  void refuse_waiting();
   /// Another server is the primary: the connection is closed once nothing is in flight on it.
   void leave_server();
   /// Asks for a sign of life if the connection was idle since `limit`.

@@ -6,15 +6,26 @@
 
 namespace hawser {
 
+namespace {
+
+/// The run of the server that the context's requests go to; 0: not known.
+std::uint64_t server_of(Upstream& upstream, const Context& context) {
+  const MainLane* lane = upstream.find_main_lane(context);
+  return lane != nullptr ? lane->server() : 0;
+}
+
+}  // namespace
+
 /// Sees whether Redis accepted what was sent.
 class ScriptHandler::Tap final : public ReplyTap {
  public:
   /// `body`: empty for SCRIPT FLUSH.
-  Tap(ClientScripts& scripts, UserId user, std::string_view body, SlotHandle slot)
+  Tap(Upstream& upstream, const Context& context, std::string_view body, SlotHandle slot)
       : ReplyTap(std::move(slot)),
-        scripts_(scripts),
-        generation_(scripts.generation()),
-        user_(user),
+        upstream_(upstream),
+        scripts_(upstream.client_scripts()),
+        generation_(scripts_.generation()),
+        context_(context),
         body_(body) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
@@ -32,25 +43,27 @@ class ScriptHandler::Tap final : public ReplyTap {
   void on_success() {
     if (body_.empty()) {
       scripts_.forget();
-    } else if (scripts_.generation() == generation_ && !scripts_.knows(user_, body_)) {
-      scripts_.remember(user_, std::move(body_));
+    } else if (scripts_.generation() == generation_) {
+      scripts_.remember(context_.user, std::move(body_), server_of(upstream_, context_));
     }
   }
 
+  Upstream& upstream_;
   ClientScripts& scripts_;
   const std::uint64_t generation_;  ///< Of another one Redis may have forgotten it already.
-  const UserId user_;
+  const Context context_;
   std::string body_;
 };
 
 Taken ScriptHandler::handle(Client& client, Request& request) {
   ClientScripts& scripts = upstream_.client_scripts();
-  const UserId user = client.context().user;
   const std::string_view name = request.command->name;
   const bool is_flush = name == "script|flush";
   const std::string_view body =
       is_flush ? std::string_view() : request.arg(name == "script|load" ? 2 : 1);
-  const bool is_news = is_flush || (!scripts.knows(user, body) && scripts.takes(body));
+  const bool is_news =
+      is_flush || (scripts.takes(body) && !scripts.knows(client.context().user, body,
+                                                         server_of(upstream_, client.context())));
   const bool is_large = request.raw.size() > upstream_.settings().lanes.large_request;
   if (!is_news || is_large) return forward_.handle(client, request);
   MainLane* lane = upstream_.main_lane(client.context());
@@ -58,7 +71,7 @@ Taken ScriptHandler::handle(Client& client, Request& request) {
   client.set_route(lane);
   // Now, for what follows it, and again with the reply, for what came before Redis took it.
   if (is_flush) scripts.forget();
-  auto* tap = new Tap(scripts, user, body, client.open_slot(request));
+  auto* tap = new Tap(upstream_, client.context(), body, client.open_slot(request));
   upstream_.forward(lane, request, SlotHandle(*tap, 0));
   return Taken::yes;
 }

@@ -205,8 +205,8 @@ void Upstream::fail(SlotHandle& slot, Failure why) {
 
 void Upstream::on_circuit(const CircuitState& state) {
   if (state.state == "open" && !parts_.health.allows()) {
-    publisher_.refuse_waiting(circuit_.retry_in());
-    for (const auto& lane : mains_) lane->refuse_waiting(circuit_.retry_in());
+    publisher_.refuse_waiting();
+    for (const auto& lane : mains_) lane->refuse_waiting();
   }
   if (!state.is_closed()) return;
   publisher_.resume();

@@ -247,11 +247,17 @@ class Scripts(HawserCase):
     def test_after_a_restart(self):
         client = self.client()
         digest = self.load(client)
+        # Could answer NOSCRIPT itself, but not before the new server has it.
+        errs = self.load(client, "if not KEYS[1] then error('x') end return redis.call('INCR', KEYS[1])")
         self.redis.kill()
         self.redis.start()
         eventually(lambda: client("PING") == "PONG", "it is back")
         self.redis_itself = self.direct()
         self.assertEqual(client("EVALSHA", digest, 1, "n", 5), 5)
+        self.assertEqual(client("EVALSHA", errs, 1, "m"), 1)
+        self.redis_itself("SCRIPT", "FLUSH")
+        self.assertEqual(client("EVALSHA", errs, 1, "m"), NO_SCRIPT)
+        self.assertEqual(client("EVALSHA", digest, 1, "n", 5), 10)
 
     def test_what_nobody_has_sent_has_redis_words(self):
         self.assertEqual(self.client()("EVALSHA", "f" * 40, 0), NO_SCRIPT)

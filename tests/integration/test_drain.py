@@ -35,6 +35,23 @@ class Lifecycle(unittest.TestCase):
         for client in (busy, idle, blocked):
             client.close()
 
+    def test_ends_well_with_invalidations_under_way_and_redis_gone(self):
+        """Databases whose invalidations are looked after, questions that wait, and nobody there."""
+        hawser = Hawser(self.redis, cache_batch=10, cache_sweep="10ms",
+                        cache_invalidate_when_down="queue")
+        clients = [Client(hawser.port) for _ in range(3)]
+        for database, client in enumerate(clients):
+            client("SELECT", database)
+            client.pipeline(*(("CACHE.SET", f"k{i}", "v", "TAGS", 1, "t") for i in range(3000)))
+            client.send("CACHE.INVALIDATE", "t")
+        eventually(lambda: hawser.metric("hawser_cache_invalidations_in_progress") > 0, "under way")
+        self.redis.kill()
+        clients[0].send("CACHE.INVALIDATE", "t")
+        hawser.process.send_signal(signal.SIGTERM)
+        self.assertEqual(hawser.process.wait(15), 0)
+        for client in clients:
+            client.close()
+
     def test_drain_max_bounds_the_wait_and_a_second_signal_ends_at_once(self):
         for second in (False, True):
             hawser = Hawser(self.redis, drain_max="60s" if second else "300ms",

@@ -2,25 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
+#include "tests/unit/recording_sink.hpp"
 
 namespace hawser {
 namespace {
-
-struct Client final : ReplySink {
-  void on_reply(std::uint32_t, Reply reply) override { got = reply.bytes; }
-  void on_failure(std::uint32_t, Failure failure, std::int64_t) override { failed = failure; }
-  void on_settled() override { settled = true; }
-  std::string got;
-  std::optional<Failure> failed;
-  bool settled = false;
-};
 
 class LatePlaceTest : public testing::Test {
  protected:
   void open() { place_->open(SlotHandle(*client_, 0)); }
 
-  const SinkPtr<Client> client_{new Client};
+  const SinkPtr<RecordingSink> client_{new RecordingSink};
   SinkPtr<LatePlace> place_{new LatePlace};
   SlotHandle slot_{*place_, 0};
 };

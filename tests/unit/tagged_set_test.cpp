@@ -2,19 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
+#include "tests/unit/recording_sink.hpp"
 
 namespace hawser {
 namespace {
-
-struct Client final : ReplySink {
-  void on_reply(std::uint32_t, Reply reply) override { got = reply.bytes; }
-  void on_failure(std::uint32_t, Failure failure, std::int64_t) override { failed = failure; }
-  void on_settled() override { settled = true; }
-  std::string got;
-  std::optional<Failure> failed;
-  bool settled = false;
-};
 
 class TaggedSetTest : public testing::Test {
  protected:
@@ -30,7 +21,7 @@ class TaggedSetTest : public testing::Test {
     for (const std::string_view reply : replies) slots_[place++].complete(reply);
   }
 
-  SinkPtr<Client> client_{new Client};
+  SinkPtr<RecordingSink> client_{new RecordingSink};
   std::vector<End> ends_;
   std::vector<SlotHandle> slots_;
 };

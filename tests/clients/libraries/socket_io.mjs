@@ -10,7 +10,7 @@ import { address, ask, assert, check, closing, event, eventually, expecting, fin
          written } from './check.mjs';
 
 // The adapter waits for no answer where it sends a message, nor where it leaves.
-expecting(({ message }) => /^PROXY(OPEN|DOWN|LOST) |^Disconnects client$/.test(message));
+expecting(({ message }) => /^PROXY(OPEN|DOWN|LOST) |^Disconnects client$|^Connection is closed\.$/.test(message));
 
 function open() {
   const client = closing(new Redis({ ...address, retryStrategy: () => 50 }), (it) => it.disconnect());
