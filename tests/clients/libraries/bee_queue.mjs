@@ -81,13 +81,13 @@ await check('wrong password', async () => {
 
 // A worker that waits for jobs lives through `fault`. (One that is at work then loses a place for good:
 // Bee-Queue does not ask again for a result that could not be stored.) Its scripts are loaded when a queue
-// is opened, and never again: hawser sends them to a Redis that has lost them.
+// is opened and another user may have loaded them: after a restart of Redis those who add jobs open theirs anew.
 async function works(name, fault) {
   const queue = open(name, { initialRedisFailureRetryDelay: 20 });
-  const producer = open(name, { isWorker: false });
   const results = new Map();
   queue.process(4, async (job) => void results.set(job.data.word, (results.get(job.data.word) ?? 0) + 1));
   const add = async (words) => {
+    const producer = open(name, { isWorker: false });
     // The id makes a second attempt harmless: an outcome may be unknown.
     const save = (word) => producer.createJob({ word }).setId(word).save();
     for (const word of words) while (!(await save(word).catch(() => null))) await sleep(20);
