@@ -338,11 +338,12 @@ constexpr std::array kTable = {
     bind<&Settings::pubsub, &Settings::PubSub::gap>(
         {.key = "pubsub.gap",
          .type = Type::choice,
-         .doc = "What happens to subscribers when the connection was lost and messages may have "
-                "been missed, once everything is subscribed again, or when a number is missing among "
-                "an instance's invalidations. close: they are closed, which every client library "
-                "notices. silent: nothing. notify: each gets a message on "
-                "channel __hawser__:gap.",
+         .doc =
+             "What happens to subscribers when the connection was lost and messages may have "
+             "been missed, once everything is subscribed again, or when a number is missing among "
+             "an instance's invalidations. close: they are closed, which every client library "
+             "notices. silent: nothing. notify: each gets a message on "
+             "channel __hawser__:gap.",
          .choices = kGap}),
     bind<&Settings::pubsub, &Settings::PubSub::output_hard>(
         {.key = "pubsub.output_hard",

@@ -26,6 +26,12 @@ bool starts_stream(const Request& request) {
           request.command->accepts(request.argc()));
 }
 
+/// Whether it is about clients, of which Redis would take hawser's own connections.
+bool is_about_clients(const Request& request) {
+  return request.command != nullptr && request.command->name.starts_with("client|") &&
+         request.command->treatment == protocol::Treatment::intercepted;
+}
+
 /// Whether the server would not answer each request any more.
 bool silences_replies(const Request& request) {
   return request.command != nullptr && request.command->name == "client|reply";
@@ -36,14 +42,14 @@ bool silences_replies(const Request& request) {
 /// Sees a reply pass, so that the session knows when the connection is free.
 class PinnedSession::Tap final : public ReplySink {
  public:
-  Tap(std::weak_ptr<PinnedSession> session, CommandClass command_class, SlotHandle slot)
-      : session_(std::move(session)), command_class_(command_class), slot_(std::move(slot)) {}
+  Tap(std::weak_ptr<PinnedSession> session, const protocol::Command* command, SlotHandle slot)
+      : session_(std::move(session)), command_(command), slot_(std::move(slot)) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
     // First the connection, then the reply: the client's next request may need one at once.
-    // A script says what its author likes.
+    // A script, or a command nobody knows, says what its author likes.
     const bool is_moved =
-        command_class_ != CommandClass::script && reply.bytes.starts_with("-READONLY ");
+        effect_of(command_) != Effect::unknown && reply.bytes.starts_with("-READONLY ");
     if (const auto session = session_.lock()) {
       if (is_moved) session->upstream_.leave_server();
       session->on_answered(!is_moved, reply.bytes.starts_with('-'));
@@ -68,7 +74,7 @@ class PinnedSession::Tap final : public ReplySink {
 
  private:
   std::weak_ptr<PinnedSession> session_;
-  const CommandClass command_class_;
+  const protocol::Command* const command_;
   SlotHandle slot_;
 };
 
@@ -97,7 +103,9 @@ PinnedSession::~PinnedSession() {
 }
 
 Taken PinnedSession::handle(Client& client, Request& request) {
-  if (is_refused(request)) return parts_.refuse.handle(client, request);
+  if (is_refused(request) || is_about_clients(request)) {
+    return parts_.refuse.handle(client, request);
+  }
   const bool backlog =
       lease_ != nullptr && lease_->lane().queued_bytes() > upstream_.settings().lanes.max_bytes;
   if (is_pipe_) {
@@ -142,7 +150,7 @@ void PinnedSession::pipe(const Request& request) {
   if (request.command != nullptr && request.command->name == "client|reply") may_be_quiet_ = true;
   const bool is_quiet = may_be_quiet_ || is_monitor(request);  // A second MONITOR is not answered.
   if (request.command != nullptr && request.command->name == "script|flush") {
-    upstream_.client_scripts().forget();
+    upstream_.forget_scripts();
   }
   std::string scratch;
   lease_->lane().pipe(request.wire(scratch), is_quiet ? TimePoint::max() : deadline_of(request));
@@ -258,7 +266,7 @@ void PinnedSession::unblock(bool error) {
 
 void PinnedSession::submit(const Request& request, std::string_view bytes, SlotHandle slot,
                            TimePoint deadline) {
-  auto* tap = new Tap(weak_from_this(), class_of(request), std::move(slot));
+  auto* tap = new Tap(weak_from_this(), request.command, std::move(slot));
   Submission submission{.bytes = bytes,
                         .slot = SlotHandle(*tap, 0),
                         .deadline = deadline,

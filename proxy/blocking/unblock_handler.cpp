@@ -6,7 +6,10 @@
 namespace hawser {
 
 Taken UnblockHandler::handle(Client& client, Request& request) {
-  SlotHandle slot = client.open_slot(request);
+  const auto answer = [&](std::string_view reply) {
+    client.open_slot(request).complete(reply);
+    return Taken::yes;
+  };
   const bool with_reason = request.argc() == 4;
   const bool error = with_reason && is_word(request.arg(3), "error");
   if (request.argc() > 4) {
@@ -14,20 +17,17 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
     protocol::ReplyWriter(reply, client.context().resp)
         .error("ERR unknown subcommand or wrong number of arguments for '" +
                quoted(request.arg(1)) + "'. Try CLIENT HELP.");
-    slot.complete(reply);
-    return Taken::yes;
+    return answer(reply);
   }
   if (with_reason && !error && !is_word(request.arg(3), "timeout")) {
-    slot.complete("-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
-    return Taken::yes;
+    return answer("-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
   }
   const std::int64_t id = to_number(request.arg(2));
   if (std::to_string(id) != request.arg(2)) {
-    slot.complete("-ERR value is not an integer or out of range\r\n");
-    return Taken::yes;
+    return answer("-ERR value is not an integer or out of range\r\n");
   }
   if (!upstream_.circuit().allows()) {
-    upstream_.refuse(std::move(slot));
+    upstream_.refuse(client.open_slot(request));
     return Taken::yes;
   }
   // Redis is asked whoever it is: it knows who may. It has no connection with the number 0.
@@ -39,7 +39,7 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
                  {.user = client.context().user,
                   .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id), reason}},
                   .overtakes = true},
-                 request.arrived, upstream_.settings().timeout.total, std::move(slot),
+                 client, request, upstream_.settings().timeout.total,
                  [this, id, upstream_id, error](std::string reply) -> std::string {
                    // Redis knows nothing yet of one that waits for a connection.
                    BlockedClient* waiting = blocked_.find(static_cast<std::uint64_t>(id));

@@ -33,12 +33,12 @@ std::string error_reply(std::string_view text) {
 /// Sees what became of a write, or that a script is known to the server now.
 class CacheHandler::Tap final : public ReplyTap {
  public:
-  Tap(CacheHandler& handler, const Outgoing& outgoing, std::uint32_t database, SlotHandle slot)
+  Tap(CacheHandler& handler, const Outgoing& outgoing, const Context& context, SlotHandle slot)
       : ReplyTap(std::move(slot)),
         handler_(handler),
         script_(outgoing.script),
         is_leased_(outgoing.is_leased),
-        database_(database),
+        context_(context),
         written_(outgoing.written) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
@@ -48,14 +48,23 @@ class CacheHandler::Tap final : public ReplyTap {
       (is_stored ? handler_.parts_.stats.leases_used : handler_.parts_.stats.leases_stale).add();
     }
     slot().complete(reply);
-    if (is_stored && !written_.empty()) handler_.waiters_.wake(database_, written_);
+    if (is_stored && !written_.empty()) handler_.waiters_.wake(context_.database, written_);
+  }
+  void on_failure(std::uint32_t, Failure failure, std::int64_t number) override {
+    if (failure != Failure::other_server) {
+      slot().fail(failure, number);
+      return;
+    }
+    std::string reply;  // A lease of that server is none of this one's.
+    protocol::ReplyWriter(reply, context_.resp).null();
+    slot().complete(reply);
   }
 
  private:
   CacheHandler& handler_;
   Script* const script_;
   const bool is_leased_;
-  const std::uint32_t database_;
+  const Context context_;
   const std::string written_;
 };
 
@@ -395,7 +404,7 @@ Taken CacheHandler::send(Client& client, Request& request, const Outgoing& outgo
   SlotHandle slot = client.open_slot(request);
   const bool wakes = !outgoing.written.empty() && !waiters_.empty();
   if (!outgoing.script->is_loaded || outgoing.is_leased || wakes) {
-    slot = SlotHandle(*new Tap(*this, outgoing, client.context().database, std::move(slot)), 0);
+    slot = SlotHandle(*new Tap(*this, outgoing, client.context(), std::move(slot)), 0);
   }
   upstream_.forward(lane, own, std::move(slot));
   return Taken::yes;
@@ -409,7 +418,7 @@ Taken CacheHandler::send_apart(Client& client, const Request& request, Request& 
   const Taken taken = parts_.forward.handle(client, own);
   client.capture(nullptr);
   if (taken == Taken::later) return taken;
-  auto* tap = new Tap(*this, outgoing, client.context().database, client.open_slot(request));
+  auto* tap = new Tap(*this, outgoing, client.context(), client.open_slot(request));
   place->open(SlotHandle(*tap, 0));
   return taken;
 }

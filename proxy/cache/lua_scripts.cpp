@@ -30,6 +30,9 @@ constexpr std::string_view kSequence = R"lua(
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local function next_sequence(invalidated, last, horizon, generation)
+  -- Once a script has written something that takes no memory, Redis refuses it no more for want of
+  -- it: what frees memory must not be refused for that.
+  redis.pcall('UNLINK', last .. ':none')
   local sequence = now
   local newest = redis.call('ZREVRANGE', invalidated, 0, 0, 'WITHSCORES')
   if newest[2] and tonumber(newest[2]) >= sequence then sequence = tonumber(newest[2]) + 1 end
@@ -220,10 +223,15 @@ for i = 4, #ARGV do
   local index = KEYS[2 * i - 3]
   local drain = KEYS[2 * i - 2]
   redis.call('ZADD', KEYS[1], sequence, 't' .. ARGV[i])
-  local members = redis.call('ZCARD', index)
+  local members = redis.pcall('ZCARD', index)
+  local waiting = redis.pcall('ZCARD', drain)
   local count = 0
-  if redis.call('EXISTS', drain) == 1 then
-    apart = apart + members + redis.call('ZCARD', drain)
+  if type(members) == 'table' then
+    count = members
+  elseif type(waiting) == 'table' then
+    count = waiting
+  elseif waiting > 0 then
+    apart = apart + members + waiting
     left[#left + 1] = i - 3
   elseif members > most then
     -- Whoever may not delete these keys shall not have it done by who finishes it.
@@ -314,6 +322,7 @@ return {step[1], #dead}
 )lua";
 
 const std::string kProbe = R"lua(
+redis.call('UNLINK', KEYS[1])
 redis.call('ZADD', KEYS[1], 0, 'g')
 redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', 0, 'LIMIT', 0, 1)
 redis.call('ZRANGE', KEYS[1], 0, 0)

@@ -8,6 +8,8 @@ namespace hawser {
 
 namespace {
 
+constexpr auto kLookInterval = std::chrono::milliseconds(1);
+
 std::int64_t seconds(Duration elapsed) {
   return std::chrono::duration_cast<std::chrono::seconds>(elapsed).count();
 }
@@ -63,6 +65,36 @@ std::size_t ClientListing::close(const ClientFilter& filter, const Client* asker
     }
   });
   return count;
+}
+
+void ClientListing::when_settled(const Client* asker, TimePoint deadline,
+                                 std::function<void(bool)> done) {
+  Wait wait{{}, deadline, std::move(done)};
+  parts_.clients.for_each([&](const ClientSession& session) {
+    const bool is_free = session.unsettled() == 0 || parts_.blocked.find(session.id()) != nullptr;
+    if (&session != asker && !is_free) {
+      wait.left.push_back({session.weak_from_this(), session.replies().next()});
+    }
+  });
+  waits_.push_back(std::move(wait));
+  look();
+}
+
+/// Nobody is told when a request is settled, so it is looked.
+void ClientListing::look() {
+  std::list<Wait> over;
+  for (auto it = waits_.begin(); it != waits_.end();) {
+    const auto next = std::next(it);
+    std::erase_if(it->left, [](const Wait::Left& left) {
+      const auto client = left.client.lock();
+      return client == nullptr ||
+             static_cast<const ClientSession&>(*client).replies().is_settled_before(left.slot);
+    });
+    if (it->left.empty() || it->deadline <= parts_.loop.now()) over.splice(over.end(), waits_, it);
+    it = next;
+  }
+  if (!waits_.empty()) look_timer_.set(parts_.loop.now() + kLookInterval);
+  for (const Wait& wait : over) wait.done(wait.left.empty());
 }
 
 bool ClientListing::fits(const ClientSession& session, const ClientFilter& filter) const {

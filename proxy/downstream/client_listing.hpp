@@ -1,6 +1,9 @@
 #pragma once
 
 #include <functional>
+#include <list>
+#include <memory>
+#include <vector>
 
 #include "proxy/downstream/client_pause.hpp"
 #include "proxy/downstream/client_registry.hpp"
@@ -20,7 +23,9 @@ class ClientListing final : public ClientDirectory {
   };
 
   explicit ClientListing(Parts parts)
-      : parts_(std::move(parts)), pause_(parts_.loop, parts_.clients) {}
+      : parts_(std::move(parts)),
+        pause_(parts_.loop, parts_.clients),
+        look_timer_(parts_.loop, [this] { look(); }) {}
 
   const ClientPause& pause_state() const { return pause_; }
   /// A line as in Redis' CLIENT LIST, with the fields that mean something here. No line end.
@@ -31,12 +36,28 @@ class ClientListing final : public ClientDirectory {
   std::size_t close(const ClientFilter& filter, const Client* asker, const Client* spared) override;
   void pause(TimePoint until, bool only_writes) override { pause_.begin(until, only_writes); }
   void end_pause() override { pause_.end(); }
+  void when_settled(const Client* asker, TimePoint deadline,
+                    std::function<void(bool)> done) override;
 
  private:
+  /// Whoever waits for clients' requests to be settled.
+  struct Wait {
+    struct Left {
+      std::weak_ptr<const Client> client;
+      std::uint32_t slot;  ///< Those before it.
+    };
+    std::vector<Left> left;
+    TimePoint deadline;
+    std::function<void(bool)> done;
+  };
+
+  void look();
   bool fits(const ClientSession& session, const ClientFilter& filter) const;
 
   Parts parts_;
   ClientPause pause_;
+  std::list<Wait> waits_;
+  Timer look_timer_;
 };
 
 }  // namespace hawser

@@ -1,6 +1,7 @@
 #include "proxy/downstream/client_pause.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "proxy/downstream/client_registry.hpp"
 #include "proxy/downstream/client_session.hpp"
@@ -9,12 +10,11 @@ namespace hawser {
 
 namespace {
 
-/// What Redis may replicate although it is no write by its flags, and what may hold writes.
+/// Writes; what Redis may replicate although it is none by its flags; and what may hold writes.
 bool may_write(const protocol::Command& row) {
-  if (row.is(protocol::flag::write)) return true;
-  if (row.command_class == protocol::CommandClass::script) return !row.name.ends_with("_ro");
-  return row.name == "publish" || row.name == "spublish" || row.name == "pfcount" ||
-         row.name == "multi" || row.name == "exec";
+  constexpr std::array<std::string_view, 8> kOthers = {"eval",     "evalsha", "fcall", "publish",
+                                                       "spublish", "pfcount", "multi", "exec"};
+  return row.is(protocol::flag::write) || std::ranges::find(kOthers, row.name) != kOthers.end();
 }
 
 }  // namespace
@@ -39,7 +39,8 @@ void ClientPause::end() {
 bool ClientPause::is_meant(const Request& request) const {
   const protocol::Command* row = request.command;
   if (row == nullptr) return true;
-  if (row->name == "client|unpause") return false;
+  // They end it, or a script that holds everybody up.
+  if (row->name == "client|unpause" || row->name.ends_with("|kill")) return false;
   return !only_writes_ || may_write(*row);
 }
 

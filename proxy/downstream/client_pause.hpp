@@ -7,8 +7,8 @@ namespace hawser {
 
 class ClientRegistry;
 
-/// CLIENT PAUSE: until its time is over, requests stay with their clients. Those wait no longer
-/// than their deadline. Owned by Server.
+/// CLIENT PAUSE: until its time is over, requests stay with their clients; their own time begins
+/// then. Owned by ClientListing.
 class ClientPause {
  public:
   ClientPause(Loop& loop, ClientRegistry& clients);

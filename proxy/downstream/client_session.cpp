@@ -264,6 +264,12 @@ bool ClientSession::give_up(const Request& request) {
     own_wait_ = own_wait_ || own_handler() != nullptr;
     return false;
   }
+  // That is what the pause is for; the request's time begins behind it.
+  if (parts_.dispatcher.is_paused(request)) {
+    own_wait_ = true;
+    held_until_ = TimePoint::max();
+    return false;
+  }
   // A blocking command waits as long as it would have waited for an element.
   const auto own_end = blocking_deadline(request, request.arrived, {});
   const TimePoint end = own_end.value_or(request.arrived + parts_.settings.timeout.total);

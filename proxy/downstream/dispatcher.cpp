@@ -45,8 +45,12 @@ void Dispatcher::route(std::string_view name, Handler& handler) {
 
 Taken Dispatcher::dispatch(Client& client, Request& request) {
   Handler& handler = find(client, request);
-  if (pause_ != nullptr && pause_->holds(request)) return Taken::later;
+  if (is_paused(request)) return Taken::later;
   return handler.handle(client, request);
+}
+
+bool Dispatcher::is_paused(const Request& request) const {
+  return pause_ != nullptr && pause_->holds(request);
 }
 
 Taken Dispatcher::handle(Client& client, Request& request) {

@@ -33,6 +33,8 @@ class Dispatcher final : public Handler {
 
   /// While `pause` holds a request it is not handed to anybody.
   void obey(const ClientPause& pause) { pause_ = &pause; }
+  /// REQUIRES: request.command is set.
+  bool is_paused(const Request& request) const;
 
   /// Looks the request's command up (sets request.command and request.denied) and hands it to its
   /// handler.

@@ -63,6 +63,12 @@ class ReplyQueue final : public ReplySink {
   /// Requests that may still be executed: unanswered, or answered by a failure meanwhile.
   std::size_t unsettled() const { return unanswered_ + expired_; }
   std::size_t size() const { return slots_.size(); }
+  /// Number of the next slot.
+  std::uint32_t next() const { return front_ + static_cast<std::uint32_t>(slots_.size()); }
+  /// Whether nothing before this slot may still be executed.
+  bool is_settled_before(std::uint32_t slot) const {
+    return expired_ == 0 && static_cast<std::int32_t>(front_ - slot) >= 0;
+  }
   /// Bytes that the unanswered requests may bring, going by the client's last replies.
   std::size_t expected() const { return std::size_t{unanswered_} * usual_size_; }
   /// Bytes of replies held for the client: ready to be written, or come before their turn.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,10 @@ class ClientDirectory {
   /// shorter or narrower.
   virtual void pause(TimePoint until, bool only_writes) = 0;
   virtual void end_pause() = 0;
+  /// Calls `done` with true once nothing is under way of what clients other than `asker` have sent
+  /// so far, but for blocking commands; with false if that is not so by `deadline`.
+  virtual void when_settled(const Client* asker, TimePoint deadline,
+                            std::function<void(bool)> done) = 0;
 };
 
 }  // namespace hawser

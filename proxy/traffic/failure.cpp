@@ -10,7 +10,7 @@ namespace {
 // The texts are constant plus numbers, with a prefix no client library misreads: never ERR for an
 // outage (some clients turn it into a silent false), none of the words clients search for.
 // "(ECONNREFUSED)" makes job libraries treat a request that was not executed as a connection error.
-constexpr std::array<FailureRow, 14> kFailures = {{
+constexpr std::array<FailureRow, 15> kFailures = {{
     {Failure::circuit_open,
      "PROXYOPEN circuit open, command not executed, retry in {} ms (ECONNREFUSED)", "circuit_open",
      LogLevel::debug, Outcome::not_executed, false, false},
@@ -34,6 +34,8 @@ constexpr std::array<FailureRow, 14> kFailures = {{
      "request_size", LogLevel::warn, Outcome::not_executed, false, false},
     {Failure::full_buffers, "PROXYFULL buffers.max_bytes reached, command not executed", "buffers",
      LogLevel::warn, Outcome::not_executed, false, false},
+    {Failure::other_server, "PROXYDOWN upstream restarted, command not executed (ECONNREFUSED)",
+     "other_server", LogLevel::debug, Outcome::not_executed, false, false},
     {Failure::full_invalidations,
      "PROXYFULL invalidations in progress reached, command not executed", "invalidations",
      LogLevel::warn, Outcome::not_executed, false, false},

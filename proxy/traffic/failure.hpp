@@ -22,6 +22,7 @@ enum class Failure : std::uint8_t {
   full_subscriptions,  ///< pubsub.subscriptions
   full_request,        ///< clients.request_limit
   full_buffers,        ///< buffers.max_bytes
+  other_server,        ///< It was meant for another run of the server.
   full_invalidations,  ///< So many are under way.
   denied,              ///< Refused by configuration or by nature.
   max_clients,         ///< clients.max

@@ -204,8 +204,10 @@ Taken PinnedStay::handle(Client& client, Request& request) {
     }
   }
   if (deny(request)) return Taken::yes;
-  // What is published may be hawser's to do.
+  // What is published may be hawser's to do; who is subscribed it knows better.
   const bool is_hawsers = action == Action::stand_in || has_name(request, "publish") ||
+                          has_name(request, "pubsub|numsub") ||
+                          has_name(request, "pubsub|shardnumsub") ||
                           (asks_for_commands(request) && !needs_connection(request));
   if (is_hawsers && !state_.will_queue()) return parts_.ordinary.handle(client, request);
   const bool backlog = lease_ != nullptr &&
@@ -274,7 +276,7 @@ void PinnedStay::send(Request& request, Action action) {
 
 void PinnedStay::submit(const Request& request, Action action, SlotHandle slot) {
   flushes_scripts_ = flushes_scripts_ || has_name(request, "script|flush");
-  if (flushes_scripts_) parts_.upstream.client_scripts().forget();
+  if (flushes_scripts_) parts_.upstream.forget_scripts();
   std::string scratch;
   std::string_view bytes = request.wire(scratch);
   std::string tagged;

@@ -79,7 +79,7 @@ Taken ClientsHandler::handle(Client& client, Request& request) {
   SlotHandle slot = client.open_slot(request);
   if (!upstream_.circuit().allows()) {
     if (may_always) {
-      slot.complete(perform(client, request));
+      slot.complete(perform(client, request, client.context().resp));
     } else {
       upstream_.refuse(std::move(slot));
     }
@@ -89,9 +89,12 @@ Taken ClientsHandler::handle(Client& client, Request& request) {
   const bool pauses = !client.is_captured();
   if (pauses) client.pause();
   upstream_.control().ask(
-      {.user = client.context().user, .commands = {question_of(request)}, .overtakes = true},
+      {.user = client.context().user,
+       .commands = {question_of(request)},
+       .overtakes = true,
+       .is_for_client = true},
       request.arrived + upstream_.settings().timeout.total,
-      [this, may_always, pauses, weak = client.weak_from_this(),
+      [this, may_always, pauses, resp = client.context().resp, weak = client.weak_from_this(),
        stored = std::make_shared<const StoredRequest>(request),
        held = std::make_shared<SlotHandle>(std::move(slot))](const ControlAnswer& answer) {
         const auto asker = weak.lock();
@@ -99,28 +102,31 @@ Taken ClientsHandler::handle(Client& client, Request& request) {
           held->abandon();
           return;
         }
+        if (answer.kind == ControlAnswer::Kind::reply && stored->name() == "client|pause") {
+          pause(*asker, stored->view(), held, pauses);
+          return;
+        }
         if (answer.kind == ControlAnswer::Kind::error) {
           held->complete("-" + answer.text + "\r\n");
         } else if (answer.kind == ControlAnswer::Kind::reply || may_always) {
-          held->complete(perform(*asker, stored->view()));
+          held->complete(perform(*asker, stored->view(), resp));
         } else {
-          held->fail(Failure::down);
+          held->fail(answer.may_have_run ? Failure::lost : Failure::down);
         }
         if (pauses) asker->resume();
       });
   return Taken::yes;
 }
 
-std::string ClientsHandler::perform(Client& client, const Request& request) {
+std::string ClientsHandler::perform(Client& client, const Request& request, RespVersion resp) {
   const std::string_view name = request.command->name;
-  if (name == "client|list") return list(client, request);
+  if (name == "client|list") return list(request, resp);
   if (name == "client|kill") return kill(client, request);
-  if (name == "client|pause") return pause(request);
   clients_.end_pause();
   return "+OK\r\n";
 }
 
-std::string ClientsHandler::list(const Client& client, const Request& request) {
+std::string ClientsHandler::list(const Request& request, RespVersion resp) {
   ClientFilter filter;
   if (request.argc() > 3 && is_word(request.arg(2), "type")) {
     filter.type = type_of(request.arg(3));
@@ -130,7 +136,7 @@ std::string ClientsHandler::list(const Client& client, const Request& request) {
     return std::string(kSyntaxError);
   }
   std::string reply;
-  protocol::ReplyWriter(reply, client.context().resp).verbatim(clients_.list(filter));
+  protocol::ReplyWriter(reply, resp).verbatim(clients_.list(filter));
   return reply;
 }
 
@@ -167,15 +173,33 @@ std::string ClientsHandler::kill(Client& client, const Request& request) {
   return ":" + std::to_string(clients_.close(filter, &client, spared)) + "\r\n";
 }
 
-std::string ClientsHandler::pause(const Request& request) {
+/// Answered when nothing that it holds up runs any more.
+void ClientsHandler::pause(Client& client, const Request& request,
+                           const std::shared_ptr<SlotHandle>& slot, bool pauses) {
   const auto length = std::chrono::milliseconds(integer_of(request.arg(2)).value_or(0));
   const bool only_writes = request.argc() == 4 && is_word(request.arg(3), "write");
   // A century is for ever, and can be added to any time.
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 36525);
-  if (length.count() > 0) {
-    clients_.pause(upstream_.loop().now() + std::min(length, kLongest), only_writes);
-  }
-  return "+OK\r\n";
+  const TimePoint now = upstream_.loop().now();
+  if (length.count() > 0) clients_.pause(now + std::min(length, kLongest), only_writes);
+  const std::chrono::milliseconds patience = upstream_.settings().timeout.total;
+  clients_.when_settled(
+      &client, now + patience,
+      [this, slot, pauses, patience, weak = client.weak_from_this()](bool is_settled) {
+        if (is_settled) {
+          slot->complete("+OK\r\n");
+        } else {
+          clients_.end_pause();
+          slot->fail(Failure::timeout, patience.count());
+        }
+        const auto asker = weak.lock();
+        if (asker != nullptr && pauses) asker->resume();
+      });
+}
+
+void ClientsHandler::on_circuit(const CircuitState& state) {
+  // A Redis that is started anew knows of no pause either.
+  if (!state.is_closed()) clients_.end_pause();
 }
 
 }  // namespace hawser

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "proxy/traffic/circuit_events.hpp"
 #include "proxy/traffic/client_directory.hpp"
 #include "proxy/traffic/handler.hpp"
 #include "proxy/upstream/upstream.hpp"
@@ -10,17 +11,21 @@ namespace hawser {
 
 /// CLIENT LIST, KILL, PAUSE and UNPAUSE, which are about hawser's clients. Redis is asked first,
 /// with words that do nothing there: whether the user may, and whether all is well said.
-class ClientsHandler final : public Handler {
+class ClientsHandler final : public Handler, public CircuitListener {
  public:
   ClientsHandler(Upstream& upstream, ClientDirectory& clients)
-      : upstream_(upstream), clients_(clients) {}
+      : upstream_(upstream), clients_(clients) {
+    upstream.circuit().add_listener(*this);
+  }
   Taken handle(Client& client, Request& request) override;
+  void on_circuit(const CircuitState& state) override;
 
  private:
-  std::string perform(Client& client, const Request& request);
-  std::string list(const Client& client, const Request& request);
+  std::string perform(Client& client, const Request& request, RespVersion resp);
+  std::string list(const Request& request, RespVersion resp);
   std::string kill(Client& client, const Request& request);
-  std::string pause(const Request& request);
+  void pause(Client& client, const Request& request, const std::shared_ptr<SlotHandle>& slot,
+             bool pauses);
 
   Upstream& upstream_;
   ClientDirectory& clients_;

@@ -13,8 +13,9 @@ namespace hawser {
 
 namespace {
 
-/// So many questions at a time; what overtakes is not counted.
+/// So many questions at a time, and so many of clients; hawser's own that overtake are not counted.
 constexpr std::ptrdiff_t kMostAtOnce = 4;
+constexpr std::ptrdiff_t kMostOfClients = 8;
 constexpr const char* kTimedOut = "ETIMEDOUT";
 
 struct ReplyEnd {
@@ -49,10 +50,10 @@ class Control::Conversation final : public SocketOwner,
  public:
   /// `login`, if not empty, is one request, and `request` is sent when it has succeeded.
   Conversation(Control& control, std::string login, std::string request, std::size_t replies,
-               std::size_t asked, TimePoint deadline, bool is_overtaking,
+               std::size_t asked, TimePoint deadline, Line line,
                std::function<void(ControlAnswer)> done)
       : control_(control),
-        is_overtaking_(is_overtaking),
+        line_(line),
         is_logging_in_(!login.empty()),
         request_(is_logging_in_ ? std::move(login) : std::move(request)),
         after_login_(is_logging_in_ ? std::move(request) : std::string()),
@@ -78,7 +79,7 @@ class Control::Conversation final : public SocketOwner,
     if (socket_ != nullptr) socket_->close();
     done_ = nullptr;
   }
-  bool is_overtaking() const { return is_overtaking_; }
+  Line line() const { return line_; }
   bool is_started() const { return connector_ != nullptr || socket_ != nullptr; }
   void start() {
     connector_ = std::make_unique<Connector>(
@@ -121,6 +122,7 @@ class Control::Conversation final : public SocketOwner,
       if (--replies_ > 0) continue;
       const ControlReply& last = taken_.back();
       if (is_full(last)) {
+        is_asked_ = false;  // Nothing of it was executed.
         finish({ControlAnswer::Kind::unreachable, 0, "max number of clients reached", {}});
         return;
       }
@@ -185,7 +187,7 @@ class Control::Conversation final : public SocketOwner,
   }
 
   Control& control_;
-  const bool is_overtaking_;
+  const Line line_;
   bool is_logging_in_;
   bool is_asked_ = false;  ///< Some of the question was written.
   std::string request_;
@@ -233,23 +235,32 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
     request = std::exchange(login, {}) + request;
     ++replies;
   }
-  const auto conversation = std::make_shared<Conversation>(
-      *this, std::move(login), std::move(request), replies, question.commands.size(), deadline,
-      question.overtakes, std::move(done));
+  const Line line = question.is_for_client ? Line::clients
+                    : question.overtakes   ? Line::none
+                                           : Line::own;
+  const auto conversation =
+      std::make_shared<Conversation>(*this, std::move(login), std::move(request), replies,
+                                     question.commands.size(), deadline, line, std::move(done));
   conversations_.push_back(conversation);
-  if (question.overtakes) {
+  if (line == Line::none) {
     conversation->start();
   } else {
     serve();
   }
 }
 
-void ask_for_client(Control& control, const ControlQuestion& question, TimePoint arrived,
-                    Duration time, SlotHandle slot,
+void ask_for_client(Control& control, ControlQuestion question, Client& client,
+                    const Request& request, Duration time,
                     std::function<std::string(std::string)> to_reply) {
-  const auto held = std::make_shared<SlotHandle>(std::move(slot));
-  control.ask(question, arrived + time,
-              [held, time, to_reply = std::move(to_reply)](const ControlAnswer& answer) {
+  const auto held = std::make_shared<SlotHandle>(client.open_slot(request));
+  const bool pauses = !client.is_captured();  // Within EXEC it is paused anyway.
+  if (pauses) client.pause();
+  question.is_for_client = true;
+  control.ask(question, Clock::now() + time,
+              [held, time, pauses, weak = client.weak_from_this(),
+               to_reply = std::move(to_reply)](const ControlAnswer& answer) {
+                const auto asker = weak.lock();
+                if (asker != nullptr && pauses) asker->resume();
                 const bool is_integer = !answer.replies.empty() && answer.replies.back().is_integer;
                 const std::string text = is_integer ? std::to_string(answer.number) : answer.text;
                 if (answer.kind == ControlAnswer::Kind::reply) {
@@ -269,12 +280,17 @@ void ask_for_client(Control& control, const ControlQuestion& question, TimePoint
 }
 
 void Control::serve() {
-  auto free = kMostAtOnce -
-              std::count_if(conversations_.begin(), conversations_.end(),
-                            [](const auto& c) { return c->is_started() && !c->is_overtaking(); });
+  serve(Line::own, kMostAtOnce);
+  serve(Line::clients, kMostOfClients);
+}
+
+void Control::serve(Line line, std::ptrdiff_t most) {
+  auto free = most - std::ranges::count_if(conversations_, [line](const auto& c) {
+                return c->is_started() && c->line() == line;
+              });
   for (const auto& conversation : conversations_) {
     if (free <= 0) return;
-    if (conversation->is_started()) continue;
+    if (conversation->is_started() || conversation->line() != line) continue;
     conversation->start();
     --free;
   }

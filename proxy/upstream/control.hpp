@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "proxy/runtime/clock.hpp"
+#include "proxy/traffic/client.hpp"
+#include "proxy/traffic/request.hpp"
 #include "proxy/traffic/slot_handle.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
@@ -40,6 +42,8 @@ struct ControlQuestion {
   std::vector<Command> commands;  ///< The last one's reply is the answer.
   /// Does not wait behind other questions: for what must be heard while Redis is busy with them.
   bool overtakes = false;
+  /// A client's: a few of these at a time, in a line of their own.
+  bool is_for_client = false;
   /// Is asked even if the login is refused, whoever it is then: for what tells of the server only.
   bool asks_anyway = false;
 };
@@ -60,16 +64,20 @@ class Control {
 
  private:
   class Conversation;
+  /// What a question waits in, if too many are asked: hawser's own, its clients', or nothing.
+  enum class Line : std::uint8_t { own, clients, none };
   void serve();
+  void serve(Line line, std::ptrdiff_t most);
 
   UpstreamParts& parts_;
   std::list<std::shared_ptr<Conversation>> conversations_;  ///< Those in line as well, in order.
 };
 
-/// Asks what a client wants to be asked, since `arrived` and for `time`; it gets the last reply: an
-/// integer, a status or an error; instead of one that is no error, what `to_reply` makes of it.
-void ask_for_client(Control& control, const ControlQuestion& question, TimePoint arrived,
-                    Duration time, SlotHandle slot,
+/// Asks what a client wants to be asked, for `time` from now; until then nothing else of it is
+/// dispatched. It gets the last reply: an integer, a status or an error; instead of one that is no
+/// error, what `to_reply` makes of it.
+void ask_for_client(Control& control, ControlQuestion question, Client& client,
+                    const Request& request, Duration time,
                     std::function<std::string(std::string)> to_reply = {});
 
 }  // namespace hawser

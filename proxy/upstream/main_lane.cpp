@@ -161,6 +161,7 @@ void MainLane::send_waiting() {
     waiting_.pop_front();
     waiting_bytes_ -= request.bytes.size();
     const bool is_elsewhere = request.server != 0 && request.server != server_;
+    if (is_elsewhere) request.failure = Failure::other_server;
     // Too late for a reply in time: it is not sent.
     if (request.deadline > parts_.loop.now() && !is_elsewhere) lane_->submit(std::move(request));
   }

@@ -30,13 +30,14 @@ class ScriptBook {
   /// A connection was opened to this run of a server; empty: not known which.
   void on_server(std::string_view run_id);
 
+  /// Nothing is taken for loaded any more.
+  void forget_loaded();
+
   /// An EVALSHA request as the EVAL that does the same. What is no such request of a script of
   /// this book stays as it is. Nothing is taken for loaded any more.
   std::string to_eval(std::string_view evalsha);
 
  private:
-  void forget_loaded();
-
   std::unordered_map<std::string, Script> by_digest_;
   std::string run_id_;
 };

@@ -42,7 +42,7 @@ class ScriptHandler::Tap final : public ReplyTap {
  private:
   void on_success() {
     if (body_.empty()) {
-      scripts_.forget();
+      upstream_.forget_scripts();
     } else if (scripts_.generation() == generation_) {
       scripts_.remember(context_.user, std::move(body_), server_of(upstream_, context_));
     }
@@ -70,7 +70,7 @@ Taken ScriptHandler::handle(Client& client, Request& request) {
   if (!client.may_go_to(lane)) return Taken::later;
   client.set_route(lane);
   // Now, for what follows it, and again with the reply, for what came before Redis took it.
-  if (is_flush) scripts.forget();
+  if (is_flush) upstream_.forget_scripts();
   auto* tap = new Tap(upstream_, client.context(), body, client.open_slot(request));
   upstream_.forward(lane, request, SlotHandle(*tap, 0));
   return Taken::yes;

@@ -57,6 +57,11 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   Users& users() { return parts_.users; }
   ScriptBook& scripts() { return parts_.scripts; }
   ClientScripts& client_scripts() { return parts_.client_scripts; }
+  /// A client has sent SCRIPT FLUSH.
+  void forget_scripts() {
+    parts_.client_scripts.forget();
+    parts_.scripts.forget_loaded();
+  }
   const config::Settings& settings() const { return parts_.settings; }
   Loop& loop() { return parts_.loop; }
   Logger& log() { return parts_.log; }

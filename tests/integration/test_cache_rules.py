@@ -195,6 +195,32 @@ class Rules(CacheCase):
             self.assertEqual(self.hawser.metric(REFUSED) - before, 16)
             self.same([("MULTI",), ("SET", K, "v"), ("GETSET", K, "w"), ("EXEC",)], resp, prepare)
 
+    def test_a_busy_redis_turns_no_rules_off(self):
+        self.client()("SET", K, 1)
+        direct = self.direct()
+        direct("CONFIG", "SET", "busy-reply-threshold", 50)
+        runner = self.direct()
+        runner.send("EVAL", "while true do end", 0)
+        eventually(lambda: str(direct("PING")).startswith("BUSY"), "busy")
+        hawser = Hawser(self.redis, arguments=self.arguments)  # It asks Redis about itself now.
+        self.addCleanup(hawser.stop)
+        client = self.client(hawser.port)
+        client.send("GET", K)
+        eventually(lambda: str(direct("SCRIPT", "KILL")) == "OK", "killed")
+        client.read()
+        eventually(lambda: client("SET", K, 2) == "OK", "it goes on")
+        self.assertEqual(self.members("all"), [K.encode()])
+
+    def test_a_users_missing_rights_leave_nothing_that_stops_others(self):
+        self.user("lim", "+@all", "-hget", "~*", "&*")
+        client = self.client()
+        client("AUTH", "lim", "p")
+        self.assertTrue(client("CACHE.GET", K).startswith("ERR cache commands are not available"))
+        hawser = Hawser(self.redis)  # It asks about its own rights.
+        self.addCleanup(hawser.stop)
+        self.assertEqual(self.client(hawser.port)("CACHE.SET", "r:2", "v", "TAGS", 1, "t"), "OK")
+        self.assertEqual(self.members("t"), [b"r:2"])
+
     def test_users(self):
         self.user("noeval", "+@all", "-eval", "~*", "&*")
         self.user("narrow", "+@all", "~r:*", "~plain", "&*")

@@ -5,9 +5,33 @@ import random
 import time
 import unittest
 
-from cache_case import CacheCase, Way, in_threads, index
+from cache_case import CHANNEL, CacheCase, Way, in_threads, index
 from resp import Client, Closed, ErrorReply
 from servers import Hawser, eventually
+
+
+class Odd(CacheCase):
+    """Invalidations in a Redis that is full, or has something else where an index should be."""
+
+    def test_a_full_redis_can_be_emptied(self):
+        client, direct = self.client(), self.direct()
+        client("CACHE.SET", "k", "v", "TAGS", 1, "t")
+        direct("CONFIG", "SET", "maxmemory", 1)
+        try:
+            self.assertTrue(client("SET", "x", 1).startswith("OOM"))
+            self.assertEqual(client("CACHE.INVALIDATE", "t"), 1)
+        finally:
+            direct("CONFIG", "SET", "maxmemory", 0)
+        self.assertIsNone(client("GET", "k"))
+
+    def test_an_index_of_another_type_is_told_and_the_rest_is_done(self):
+        client, listener = self.client(), self.client()
+        client("CACHE.SET", "k", "v", "TAGS", 1, "good")
+        self.direct()("SET", index("bad"), "x")
+        listener("SUBSCRIBE", CHANNEL)
+        self.assertTrue(client("CACHE.INVALIDATE", "good", "bad").startswith("WRONGTYPE"))
+        self.assertIsNone(client("GET", "k"))
+        self.assertIn(b"good", listener.read()[2])
 
 
 class Atomic(CacheCase):

@@ -203,16 +203,84 @@ class Pauses(HawserCase):
         self.clients.remove(gone)
 
 
-class ShortPause(HawserCase):
+class LongPause(HawserCase):
     settings = {"timeout_total": "300ms", "timeout_command": "200ms"}
 
-    def test_nobody_waits_longer_than_its_deadline(self):
-        client, other = self.client(), self.client()
-        client("CLIENT", "PAUSE", 60000)
-        self.assertEqual(other("SET", "c", "1"),
-                         "PROXYDOWN no upstream connection, command not executed (ECONNREFUSED)")
+    def test_who_waits_has_its_own_time_behind_it(self):
+        """A transaction that was given up would leave its client in it."""
+        client, other, blocked = self.client(), self.client(), self.client()
+        other.pipeline(("MULTI",), ("SET", "c", "1"))
+        self.assertEqual(client("CLIENT", "PAUSE", 600), "OK")
+        other.send("EXEC")
+        blocked.send("BLPOP", "nothing", 0.2)
+        begin = time.monotonic()
+        self.assertEqual(other.read(), ["OK"])
+        self.assertGreater(time.monotonic() - begin, 0.4)
+        self.assertEqual(other("GET", "c"), b"1")
+        self.assertIsNone(blocked.read())
+
+    def test_what_is_on_its_way_is_done_first(self):
+        client, other, direct = self.client(), self.client(), self.direct()
+        script = "local n = 0 for i = 1, 300000 do n = n + i end return redis.call('INCR', 'n')"
+        for _ in range(40):
+            other.send("EVAL", script, 0)
+        eventually(lambda: int(direct("GET", "n") or 0) > 0, "they run")
+        answer = client("CLIENT", "PAUSE", 2000, "WRITE")
+        count = direct("GET", "n")
+        if answer == "OK":
+            time.sleep(0.1)  # In which none runs.
+            self.assertEqual(direct("GET", "n"), count)
+        else:
+            self.assertTrue(answer.startswith("PROXYTIMEOUT"), answer)
         client("CLIENT", "UNPAUSE")
-        self.assertIsNone(other("GET", "c"))
+        self.assertEqual([other.read() for _ in range(40)], list(range(1, 41)))
+
+    def test_it_ends_with_redis(self):
+        client = self.client()
+        client("CLIENT", "PAUSE", 600000)
+        self.redis.kill()
+        eventually(lambda: '"circuit":"open"' in self.hawser.get("/health/redis")[1], "open")
+        self.assertTrue(client("GET", "k").startswith("PROXY"))
+        self.redis.start()
+        eventually(lambda: client("PING") == "PONG", "it goes on")
+
+
+class Order(HawserCase):
+    def test_what_follows_unblock_runs_after_it(self):
+        client, blocked = self.client(), self.client()
+        for _ in range(5):
+            number = blocked("CLIENT", "ID")
+            blocked.send("BLPOP", "q", 0)
+            eventually(lambda: listed(client)[number]["flags"] == "b", "it blocks")
+            self.assertEqual(client.pipeline(("CLIENT", "UNBLOCK", number), ("LPUSH", "q", "x")),
+                             [1, 1])
+            self.assertIsNone(blocked.read())
+            client("DEL", "q")
+
+    def test_many_questions_do_not_use_up_redis(self):
+        clients = [self.client() for _ in range(50)]
+        for client in clients:
+            client.raw(b"CLIENT UNBLOCK 12345\r\nCLIENT LIST ID 1\r\n" * 20)
+        most = 0
+        for client in clients:
+            most = max(most, self.upstream_names().count("control"))
+            self.assertEqual([client.read() for _ in range(40)][::2], [0] * 20)
+        self.assertLessEqual(most, 12)
+
+    def test_a_monitor_may_not_speak_to_redis_of_clients(self):
+        lanes = None
+        for words in [("CLIENT", "KILL", "TYPE", "normal"), ("CLIENT", "PAUSE", 1000)]:
+            monitor = self.client()
+            self.assertEqual(monitor("MONITOR"), "OK")
+            lanes = lanes or self.upstream_names().count("main")
+            monitor.send(*words)
+            monitor.rest()
+        self.assertEqual(self.direct()("PING"), "PONG")
+        self.assertEqual(self.upstream_names().count("main"), lanes)
+        holder = self.client()
+        self.assertEqual(holder("SCRIPT", "DEBUG", "NO"), "OK")
+        self.assertEqual(holder("CLIENT", "KILL", "TYPE", "normal"),
+                         "NOPERM command denied by proxy policy")
 
 
 class WhileRedisIsAway(HawserCase):

@@ -419,7 +419,8 @@ class Kill(HawserCase):
         self.assertTrue(replies[1].startswith("NOTBUSY"))
 
     def test_a_redis_that_hangs_leaves_the_outcome_unknown(self):
-        hawser = Hawser(self.redis, timeout_total="300ms", timeout_command="200ms")
+        hawser = Hawser(self.redis, timeout_total="300ms", timeout_command="200ms",
+                        timeout_script="300ms")
         self.addCleanup(hawser.stop)
         client = self.client(hawser.port)
         self.assertEqual(client("PING"), "PONG")

@@ -12,6 +12,15 @@ TEST(RedisRefusal, WhatMayGoAwayIsTriedAgain) {
   EXPECT_EQ(refusal_of("-MISCONF Redis is configured to save RDB snapshots\r\n"), Refusal::passing);
 }
 
+TEST(RedisRefusal, WhyATransactionWasAbortedCounts) {
+  EXPECT_EQ(refusal_of("-EXECABORT Transaction discarded because of: BUSY Redis is busy\r\n"),
+            Refusal::passing);
+  EXPECT_EQ(refusal_of("-EXECABORT Transaction discarded because of: OOM command not allowed\r\n"),
+            Refusal::no_writes);
+  EXPECT_EQ(refusal_of("-EXECABORT Transaction discarded because of previous errors.\r\n"),
+            Refusal::final);
+}
+
 TEST(RedisRefusal, AServerThatTakesNoWritesMayStaySo) {
   EXPECT_EQ(refusal_of("-READONLY You can't write against a read only replica. script: 0a1b, on "
                        "@user_script:3.\r\n"),
