@@ -48,8 +48,8 @@ class PinnedSession::Tap final : public ReplySink {
   void on_reply(std::uint32_t, Reply reply) override {
     // First the connection, then the reply: the client's next request may need one at once.
     // A script, or a command nobody knows, says what its author likes.
-    const bool is_moved =
-        effect_of(command_) != Effect::unknown && reply.bytes.starts_with("-READONLY ");
+    const bool is_trusted = command_ != nullptr && command_->command_class != CommandClass::script;
+    const bool is_moved = is_trusted && reply.bytes.starts_with("-READONLY ");
     if (const auto session = session_.lock()) {
       if (is_moved) session->upstream_.leave_server();
       session->on_answered(!is_moved, reply.bytes.starts_with('-'));
@@ -103,7 +103,7 @@ PinnedSession::~PinnedSession() {
 }
 
 Taken PinnedSession::handle(Client& client, Request& request) {
-  if (is_refused(request) || is_about_clients(request)) {
+  if (is_refused(request) || (is_pipe_ && is_about_clients(request))) {
     return parts_.refuse.handle(client, request);
   }
   const bool backlog =
@@ -125,7 +125,7 @@ Taken PinnedSession::handle(Client& client, Request& request) {
     acquire(request);
     return Taken::yes;
   }
-  if (silences_replies(request)) {
+  if (silences_replies(request) || is_about_clients(request)) {
     client.open_slot(request).fail(Failure::denied);
     return Taken::yes;
   }

@@ -69,14 +69,19 @@ std::size_t ClientListing::close(const ClientFilter& filter, const Client* asker
 
 void ClientListing::when_settled(const Client* asker, TimePoint deadline,
                                  std::function<void(bool)> done) {
-  Wait wait{{}, deadline, std::move(done)};
+  waits_.push_back({asker, {}, deadline, std::move(done)});
+  // Those who wait like this do not wait for each other.
+  for (Wait& wait : waits_) {
+    std::erase_if(wait.left,
+                  [&](const Wait::Left& left) { return left.client.lock().get() == asker; });
+  }
   parts_.clients.for_each([&](const ClientSession& session) {
+    const bool is_asker =
+        std::ranges::any_of(waits_, [&](const Wait& wait) { return wait.asker == &session; });
     const bool is_free = session.unsettled() == 0 || parts_.blocked.find(session.id()) != nullptr;
-    if (&session != asker && !is_free) {
-      wait.left.push_back({session.weak_from_this(), session.replies().next()});
-    }
+    if (is_asker || is_free) return;
+    waits_.back().left.push_back({session.weak_from_this(), session.replies().next()});
   });
-  waits_.push_back(std::move(wait));
   look();
 }
 

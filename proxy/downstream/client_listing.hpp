@@ -46,6 +46,7 @@ class ClientListing final : public ClientDirectory {
       std::weak_ptr<const Client> client;
       std::uint32_t slot;  ///< Those before it.
     };
+    const Client* asker;
     std::vector<Left> left;
     TimePoint deadline;
     std::function<void(bool)> done;

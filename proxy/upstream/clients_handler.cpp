@@ -111,7 +111,9 @@ Taken ClientsHandler::handle(Client& client, Request& request) {
         } else if (answer.kind == ControlAnswer::Kind::reply || may_always) {
           held->complete(perform(*asker, stored->view(), resp));
         } else {
-          held->fail(answer.may_have_run ? Failure::lost : Failure::down);
+          // Only UNPAUSE does something at Redis as well.
+          const bool may_have_run = answer.may_have_run && stored->name() == "client|unpause";
+          held->fail(may_have_run ? Failure::lost : Failure::down);
         }
         if (pauses) asker->resume();
       });

@@ -43,7 +43,7 @@ CHANGES = [
     [b"'cli\\'ent' reply off\r\n"], [b'"\\x43LIENT" "\\x52EPLY" "\\x4fFF"\r\n'],
     [b"*3\r\nZ$6\r\n"], [b"*3\rX$6\rYCLIENTab$5\r\nREPLYcd$3\r\nOFFef"],
     [("CLIENT", "REPLY", "OFF", "x")], [("CLIENT", "REPLY")], [("CLIENT", " REPLY", "OFF")],
-    [("CLIENT|REPLY", "OFF")], [("CLIENT\x00", "REPLY", "OFF")], [("CLIENT", "REPLY\x00", "OFF")],
+    [("CLIENT|REPLY", "OFF")],
     [("CLIENT", "NO-EVICT", "ON")], [("CLIENT", "TRACKING", "ON")],
     [("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "by")], [("CLIENT", "CACHING", "YES")],
     [("CLIENT", "TRACKING", "ON", "OPTIN"), ("CLIENT", "CACHING", "YES")],

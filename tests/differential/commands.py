@@ -245,7 +245,7 @@ GIVES = {
     "k": lambda w: [w.any_key()],
     "v": lambda w: [w.value()],
     "w": one(b"one", b"two", b"name-3"),
-    "odd": one(b"a b", b"\r\n", b"x" * 200, b"GET\x00", "\u00e9".encode(), b"'quoted'"),
+    "odd": one(b"a b", b"\r\n", b"x" * 200, b"GETX\x00", "\u00e9".encode(), b"'quoted'"),
     "m": lambda w: [member(w)],
     "i": number(-4, 6),
     "u": number(0, 5),

@@ -178,6 +178,12 @@ class Pauses(HawserCase):
         self.assertEqual(other.pipeline(("PING",), ("ECHO", "x")), ["PONG", b"x"])
         self.assertGreaterEqual(time.monotonic() - begin, 0.3)
 
+    def test_several_who_pause_do_not_wait_for_each_other(self):
+        clients = [self.client() for _ in range(5)]
+        for client in clients:
+            client.send("CLIENT", "PAUSE", 100)
+        self.assertEqual([client.read() for client in clients], ["OK"] * 5)
+
     def test_a_pause_is_only_made_longer_and_wider(self):
         client, other = self.client(), self.client()
         begin = time.monotonic()
