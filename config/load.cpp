@@ -4,10 +4,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <span>
 
 #include "config/duration.hpp"
 #include "config/env_source.hpp"
 #include "config/self_loop.hpp"
+#include "config/setting_values.hpp"
 #include "config/toml_source.hpp"
 #include "config/upstream_source.hpp"
 
@@ -83,6 +85,14 @@ void check_listeners(LoadResult& result) {
   }
 }
 
+void check_commands(std::span<const std::string_view> known, LoadResult& result) {
+  for (const std::string& name : result.settings.commands.deny) {
+    if (auto wrong = values::check_command(name, known)) {
+      mismatch(result, "commands.deny", "", std::move(*wrong), result.errors);
+    }
+  }
+}
+
 /// A program on a production host that talks to its own loopback is mostly a forgotten setting.
 void warn_of_localhost(const Environment& environment, LoadResult& result) {
   static constexpr std::array<std::string_view, 3> kNames = {"APP_ENV", "NODE_ENV", "RAILS_ENV"};
@@ -121,6 +131,7 @@ LoadResult load(const Sources& sources) {
   check_order("circuit.hold_min", settings.circuit.hold_min, "circuit.hold_max",
               settings.circuit.hold_max, result);
   check_listeners(result);
+  check_commands(sources.commands, result);
 
   auto upstream = find_upstream(settings.upstream, sources.environment);
   for (std::string& error : upstream.errors) result.errors.push_back(std::move(error));

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/flag_source.hpp"
@@ -16,6 +17,8 @@ struct Sources {
   std::optional<std::string> file;  ///< Path of a TOML file.
   Environment environment;
   std::vector<Flag> flags;
+  /// Which commands there are, "container|subcommand" among them, for settings that name some.
+  std::vector<std::string_view> commands;
 };
 
 /// What came of it. `settings` and the rest are to be used only without errors.

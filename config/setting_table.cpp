@@ -404,7 +404,7 @@ constexpr std::array kTable = {
                 "does not know, only those with a dot are taken, as modules have them. What a "
                 "script calls is not seen.",
          .may_be_empty = true,
-         .check = values::check_command}),
+         .check = values::check_command_name}),
 
     bind<&Settings::scripts, &Settings::Scripts::remember>(
         {.key = "scripts.remember",

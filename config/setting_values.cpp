@@ -8,7 +8,6 @@
 #include "config/size.hpp"
 #include "config/suggestion.hpp"
 #include "config/url_parts.hpp"
-#include "protocol/command_table.hpp"
 
 namespace hawser::config::values {
 namespace {
@@ -20,6 +19,7 @@ using Values = Setting::Values;
 constexpr std::size_t kMaxInstance = 64;
 /// It stands in every key of the cache.
 constexpr std::size_t kMaxPrefix = 64;
+constexpr std::string_view kCommandWanted = "a command, or container|subcommand, as in config|set";
 
 Problem problem(std::string_view what, std::string_view got, std::string_view want) {
   return std::string(what) + " (got " + (got.empty() ? "nothing" : std::string(got)) + ", want " +
@@ -214,20 +214,22 @@ Problem check_file_name(std::string_view text) {
   return problem("bad file name", "", "a path");
 }
 
-Problem check_command(std::string_view text) {
+Problem check_command_name(std::string_view text) {
+  if (!text.empty()) return std::nullopt;
+  return problem("no command", "", kCommandWanted);
+}
+
+Problem check_command(std::string_view text, std::span<const std::string_view> known) {
   std::string name(text);
   for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  std::vector<std::string_view> names;
-  for (const protocol::Command& row : protocol::all_commands()) {
-    if (row.name == name) return std::nullopt;
-    names.push_back(row.name);
-  }
+  const auto is_known = [&](std::string_view one) {
+    return std::ranges::find(known, one) != known.end();
+  };
+  if (is_known(name)) return std::nullopt;
   // Modules bring commands nobody can know here. Redis' own have no dot.
   const std::string container = name.substr(0, name.find('|'));
-  const bool is_foreign = protocol::find_command(container) == nullptr;
-  if (is_foreign && container.find('.') != std::string::npos) return std::nullopt;
-  return problem("unknown command" + did_you_mean(name, names), text,
-                 "a command, or container|subcommand, as in config|set");
+  if (!is_known(container) && container.find('.') != std::string::npos) return std::nullopt;
+  return problem("unknown command" + did_you_mean(name, known), text, kCommandWanted);
 }
 
 }  // namespace hawser::config::values

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <type_traits>
 
 #include "config/setting_table.hpp"
@@ -57,6 +58,8 @@ Setting::Problem check_version(std::string_view text);
 Setting::Problem check_instance(std::string_view text);
 Setting::Problem check_prefix(std::string_view text);
 Setting::Problem check_file_name(std::string_view text);
-Setting::Problem check_command(std::string_view text);
+Setting::Problem check_command_name(std::string_view text);
+/// Whether there is such a command. `known`: what commands there are, in lower case.
+Setting::Problem check_command(std::string_view text, std::span<const std::string_view> known);
 
 }  // namespace hawser::config::values

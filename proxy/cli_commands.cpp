@@ -7,6 +7,7 @@
 #include "config/duration.hpp"
 #include "config/reference.hpp"
 #include "config/url_parts.hpp"
+#include "protocol/command_table.hpp"
 #include "proxy/cli_http.hpp"
 
 namespace hawser {
@@ -98,7 +99,9 @@ ExitCode ask_running(const CommandLine& line, const config::Environment& environ
 }  // namespace
 
 config::Sources sources_of(const CommandLine& line, config::Environment environment) {
-  return {line.config_file, std::move(environment), line.flags};
+  std::vector<std::string_view> commands;
+  for (const protocol::Command& row : protocol::all_commands()) commands.push_back(row.name);
+  return {line.config_file, std::move(environment), line.flags, std::move(commands)};
 }
 
 void print_errors(const config::LoadResult& loaded, std::ostream& err) {

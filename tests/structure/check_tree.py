@@ -31,7 +31,7 @@ ROOMS = {
 # Arrows run one way: room -> rooms it may include. Its own headers are always allowed.
 ALLOWED = {
     "protocol": set(),
-    "config": {"protocol"},  # Settings that name commands.
+    "config": set(),
     "log": set(),
     "runtime": {"log"},
     "resilience": {"runtime"},

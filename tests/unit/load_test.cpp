@@ -52,6 +52,32 @@ TEST_F(Load, NothingGivenIsTheDefaults) {
             Texts{"upstream.url: no Redis URL was given, using redis://127.0.0.1:6379/0"});
 }
 
+TEST_F(Load, DeniedCommandsAreOnesThatExistOrAModulesMay) {
+  sources_.commands = {"get", "getex", "flushall", "config", "config|set", "cache.set"};
+  const auto error = [this](const std::string& name) {
+    sources_.environment = {{"HAWSER_COMMANDS_DENY", name}};
+    const Texts found = errors();
+    return found.empty() ? "" : found.front();
+  };
+  for (const char* name : {"FlushAll", "config|set", "config", "cache.set", "json.del",
+                           "ft.config|set", "flushall,config|set"}) {
+    EXPECT_EQ(error(name), "") << name;
+  }
+  const std::string want = "want a command, or container|subcommand, as in config|set)";
+  EXPECT_EQ(error("get,flushal"),
+            "HAWSER_COMMANDS_DENY: commands.deny: unknown command, did you mean flushall? (got "
+            "flushal, " +
+                want);
+  EXPECT_EQ(error("config set"),
+            "HAWSER_COMMANDS_DENY: commands.deny: unknown command, did you mean config|set? (got "
+            "config set, " +
+                want);
+  EXPECT_EQ(
+      error("get|x"),
+      "HAWSER_COMMANDS_DENY: commands.deny: unknown command, did you mean getex? (got get|x, " +
+          want);
+}
+
 TEST_F(Load, FlagsOverEnvironmentOverFileOverDefaults) {
   sources_.file =
       write("h.toml", "[log]\nlevel = \"error\"\nformat = \"json\"\n[admin]\nlisten = \"f:1\"\n");

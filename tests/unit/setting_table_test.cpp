@@ -131,20 +131,6 @@ TEST(SettingTable, EveryRowReadsWhatItWroteIntoAMemberOfItsOwn) {
   }
 }
 
-TEST(SettingTable, DeniedCommandsAreOnesThatExistOrAModulesMay) {
-  const std::string want = "want a command, or container|subcommand, as in config|set)";
-  EXPECT_EQ(set("commands.deny", {}), std::nullopt);
-  EXPECT_EQ(set("commands.deny", {"FlushAll", "config|set", "config", "cache.set"}), std::nullopt);
-  EXPECT_EQ(set("commands.deny", {"json.del", "ft.config|set"}), std::nullopt);
-  EXPECT_EQ(set("commands.deny", {"get", "flushal"}),
-            "unknown command, did you mean flushall? (got flushal, " + want);
-  EXPECT_EQ(set("commands.deny", {"config set"}),
-            "unknown command, did you mean config|set? (got config set, " + want);
-  EXPECT_EQ(set("commands.deny", {"get|x"}),
-            "unknown command, did you mean getex? (got get|x, " + want);
-  EXPECT_EQ(set("commands.deny", {""}), "unknown command (got nothing, " + want);
-}
-
 TEST(SettingTable, BoundsAreChecked) {
   EXPECT_EQ(set("timeout.connect", {"0s"}), "too short (got 0s, want at least 1ms)");
   EXPECT_EQ(set("timeout.connect", {"25h"}), "too long (got 25h, want at most 24h)");
