@@ -8,10 +8,10 @@ Taken ScriptKillHandler::handle(Client& client, Request& request) {
   if (client.unanswered() > 0) return Taken::later;
   const std::string_view name = request.command->name;
   const std::string container(name.substr(0, name.find('|')));
-  ask_for_client(
-      upstream_.control(),
-      {.user = client.context().user, .commands = {{container, "KILL"}}, .overtakes = true}, client,
-      request, upstream_.settings().timeout.script);
+  const Duration time = upstream_.settings().timeout.script;
+  upstream_.control().ask_for(
+      client, request, {.user = client.context().user, .commands = {{container, "KILL"}}}, time,
+      [time](const ControlAnswer& answer, const auto& held) { pass_on(answer, time, *held); });
   return Taken::yes;
 }
 

@@ -6,7 +6,7 @@
 namespace hawser {
 
 Taken UnblockHandler::handle(Client& client, Request& request) {
-  const auto answer = [&](std::string_view reply) {
+  const auto answer_with = [&](std::string_view reply) {
     client.open_slot(request).complete(reply);
     return Taken::yes;
   };
@@ -17,38 +17,40 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
     protocol::ReplyWriter(reply, client.context().resp)
         .error("ERR unknown subcommand or wrong number of arguments for '" +
                quoted(request.arg(1)) + "'. Try CLIENT HELP.");
-    return answer(reply);
+    return answer_with(reply);
   }
   if (with_reason && !error && !is_word(request.arg(3), "timeout")) {
-    return answer("-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
+    return answer_with("-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
   }
-  const std::int64_t id = to_number(request.arg(2));
-  if (std::to_string(id) != request.arg(2)) {
-    return answer("-ERR value is not an integer or out of range\r\n");
-  }
+  const auto number = to_integer(request.arg(2));
+  if (!number) return answer_with("-ERR value is not an integer or out of range\r\n");
+  const auto id = static_cast<std::uint64_t>(*number);
   if (!upstream_.circuit().allows()) {
     upstream_.refuse(client.open_slot(request));
     return Taken::yes;
   }
   // Redis is asked whoever it is: it knows who may. It has no connection with the number 0.
-  BlockedClient* blocked = blocked_.find(static_cast<std::uint64_t>(id));
+  BlockedClient* blocked = blocked_.find(id);
   const std::uint64_t upstream_id = blocked != nullptr ? blocked->upstream_id() : 0;
   if (upstream_id != 0) blocked->on_unblock_asked();
   const std::string reason = error ? "ERROR" : "TIMEOUT";
-  ask_for_client(upstream_.control(),
-                 {.user = client.context().user,
-                  .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id), reason}},
-                  .overtakes = true},
-                 client, request, upstream_.settings().timeout.total,
-                 [this, id, upstream_id, error](std::string reply) -> std::string {
-                   // Redis knows nothing yet of one that waits for a connection.
-                   BlockedClient* waiting = blocked_.find(static_cast<std::uint64_t>(id));
-                   const bool waits =
-                       upstream_id == 0 && waiting != nullptr && waiting->upstream_id() == 0;
-                   if (!waits) return reply;
-                   waiting->unblock(error);
-                   return ":1\r\n";
-                 });
+  const Duration time = upstream_.settings().timeout.total;
+  upstream_.control().ask_for(
+      client, request,
+      {.user = client.context().user,
+       .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id), reason}}},
+      time, [this, id, upstream_id, error, time](const ControlAnswer& answer, const auto& held) {
+        // Redis knows nothing yet of one that waits for a connection.
+        BlockedClient* waiting = blocked_.find(id);
+        const bool is_hawsers =
+            upstream_id == 0 && waiting != nullptr && waiting->upstream_id() == 0;
+        if (answer.kind == ControlAnswer::Kind::reply && is_hawsers) {
+          waiting->unblock(error);
+          held->complete(":1\r\n");
+        } else {
+          pass_on(answer, time, *held);
+        }
+      });
   return Taken::yes;
 }
 

@@ -1,17 +1,10 @@
 #include "proxy/degradation/absent_reply.hpp"
 
-#include <string_view>
-
-#include "protocol/integer.hpp"
+#include "proxy/traffic/words.hpp"
 
 namespace hawser {
 
 namespace {
-
-bool is_integer(std::string_view text) {
-  std::int64_t value = 0;
-  return protocol::parse_integer(text.data(), text.data() + text.size(), value);
-}
 
 void append_nulls(protocol::ReplyWriter& reply, std::size_t count) {
   reply.array(count);
@@ -36,7 +29,7 @@ bool append_absent_reply(const Request& request, protocol::RespVersion version, 
     reply.integer(-2);
   } else if (name == "hgetall") {
     reply.map(0);
-  } else if (name == "getrange" && is_integer(request.arg(2)) && is_integer(request.arg(3))) {
+  } else if (name == "getrange" && to_integer(request.arg(2)) && to_integer(request.arg(3))) {
     reply.bulk("");
   } else {
     return false;

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "protocol/glob.hpp"
-#include "protocol/integer.hpp"
 #include "proxy/degradation/absent_reply.hpp"
 #include "proxy/traffic/words.hpp"
 
@@ -24,9 +23,8 @@ const std::string* first_fitting(const std::vector<std::string>& patterns, std::
 }
 
 bool is_ttl(std::string_view text, std::int64_t unit_ms, std::int64_t smallest) {
-  std::int64_t value = 0;
-  return protocol::parse_integer(text.data(), text.data() + text.size(), value) &&
-         value >= smallest && value <= kMaxTtlMs / unit_ms;
+  const auto value = to_integer(text);
+  return value && *value >= smallest && *value <= kMaxTtlMs / unit_ms;
 }
 
 /// SET key value [EX seconds | PX ms | EXAT seconds | PXAT ms | KEEPTTL]

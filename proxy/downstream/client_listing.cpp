@@ -36,10 +36,10 @@ std::string ClientListing::describe(const ClientSession& session) const {
          " db=" + std::to_string(session.context().database) +
          " sub=" + std::to_string(counts.channels) + " psub=" + std::to_string(counts.patterns) +
          " ssub=" + std::to_string(counts.shard_channels) +
-         " multi=-1 qbuf=" + std::to_string(session.queued_input()) + " omem=" + output +
+         " qbuf=" + std::to_string(session.queued_input()) + " omem=" + output +
          " cmd=" + (command != nullptr ? std::string(command->name) : "NULL") +
          " user=" + parts_.user_name(session.context().user) +
-         " redir=-1 resp=" + std::to_string(static_cast<int>(session.context().resp)) +
+         " resp=" + std::to_string(static_cast<int>(session.context().resp)) +
          " lib-name=" + (library != nullptr ? library->name : "") +
          " lib-ver=" + (library != nullptr ? library->version : "");
 }

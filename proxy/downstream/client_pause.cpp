@@ -22,18 +22,20 @@ bool may_write(const protocol::Command& row) {
 ClientPause::ClientPause(Loop& loop, ClientRegistry& clients)
     : clients_(clients), timer_(loop, [this] { end(); }) {}
 
-void ClientPause::begin(TimePoint until, bool only_writes) {
+bool ClientPause::begin(TimePoint until, bool only_writes) {
+  const bool is_first = !is_on_;
   only_writes_ = only_writes && (!is_on_ || only_writes_);
   until_ = is_on_ ? std::max(until_, until) : until;
   is_on_ = true;
   timer_.set(until_);
+  return is_first;
 }
 
 void ClientPause::end() {
   timer_.cancel();
   if (!is_on_) return;
   is_on_ = false;
-  clients_.for_each([](ClientSession& client) { client.offer_again(); });
+  clients_.for_each([](ClientSession& client) { client.try_again(); });
 }
 
 bool ClientPause::is_meant(const Request& request) const {

@@ -13,8 +13,9 @@ class ClientPause {
  public:
   ClientPause(Loop& loop, ClientRegistry& clients);
 
-  /// Never ends an earlier one sooner, nor lets through more than it.
-  void begin(TimePoint until, bool only_writes);
+  /// Never ends an earlier one sooner, nor lets through more than it. Returns false if there is
+  /// one.
+  bool begin(TimePoint until, bool only_writes);
   void end();
   /// Whether a request has to wait.
   bool holds(const Request& request) const { return is_on_ && is_meant(request); }

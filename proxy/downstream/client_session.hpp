@@ -71,8 +71,6 @@ class ClientSession final : public Client,
   /// Bytes received and not dispatched yet.
   std::size_t queued_input() const;
   const ReplyQueue& replies() const { return *replies_; }
-  /// A request that was put off has its chance again.
-  void offer_again() { parts_.loop.at_turn_end(*this); }
   /// RESET: everything a client can set is as on a new connection.
   void forget_state();
 

@@ -4,8 +4,11 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "protocol/integer.hpp"
 
 namespace hawser {
 
@@ -33,7 +36,14 @@ inline std::string to_lower(std::string_view text) {
   return out;
 }
 
-/// An integer argument; -1 if it is none.
+/// An integer argument as Redis takes it, or nothing.
+inline std::optional<std::int64_t> to_integer(std::string_view text) {
+  std::int64_t value = 0;
+  if (!protocol::parse_integer(text.data(), text.data() + text.size(), value)) return std::nullopt;
+  return value;
+}
+
+/// An integer in what has been checked; -1 if it is none.
 inline std::int64_t to_number(std::string_view text) {
   std::int64_t value = -1;
   std::from_chars(text.data(), text.data() + text.size(), value);

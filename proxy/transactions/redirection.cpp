@@ -28,10 +28,7 @@ bool is_id(std::string_view integer) {
 std::optional<std::int64_t> redirection_of(const Request& request) {
   const auto place = place_of(request);
   if (!place) return std::nullopt;
-  const std::int64_t id = to_number(request.arg(*place));
-  // Not what Redis takes for a number: it has the words for that.
-  if (std::to_string(id) != request.arg(*place)) return std::nullopt;
-  return id;
+  return to_integer(request.arg(*place));  // What is none Redis has the words for.
 }
 
 std::string redirect_to(const Request& request, std::uint64_t upstream_id) {

@@ -1,7 +1,6 @@
 #include "proxy/upstream/clients_handler.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/traffic/stored_request.hpp"
@@ -13,18 +12,11 @@ namespace {
 
 using Words = ControlQuestion::Command;
 
+constexpr std::string_view kOk = "+OK\r\n";
 constexpr std::string_view kSyntaxError = "-ERR syntax error\r\n";
 /// No client has this id, nor this address.
 constexpr std::string_view kNobodysId = "9223372036854775807";
 constexpr std::string_view kNobodysAddress = "-";
-
-/// A number in Redis' strict form: as it would be printed.
-std::optional<std::int64_t> integer_of(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || std::to_string(value) != text) return std::nullopt;
-  return value;
-}
 
 std::optional<ClientFilter::Type> type_of(std::string_view word) {
   if (is_word(word, "normal")) return ClientFilter::Type::normal;
@@ -38,7 +30,7 @@ std::optional<ClientFilter::Type> type_of(std::string_view word) {
 /// The ids from argument `at` on, as far as there are any; returns where they end.
 std::size_t read_ids(const Request& request, std::size_t at, ClientFilter& filter) {
   for (; at < request.argc(); ++at) {
-    const auto id = integer_of(request.arg(at));
+    const auto id = to_integer(request.arg(at));
     if (!id) break;
     filter.ids.push_back(static_cast<std::uint64_t>(*id));
   }
@@ -65,7 +57,7 @@ Words question_of(const Request& request) {
       words[3] = "master";
     }
   } else if (name == "client|pause") {
-    if (integer_of(words[2]).value_or(-1) >= 0) words[2] = "0";
+    if (to_integer(words[2]).value_or(-1) >= 0) words[2] = "0";
   }
   return words;
 }
@@ -73,59 +65,54 @@ Words question_of(const Request& request) {
 }  // namespace
 
 Taken ClientsHandler::handle(Client& client, Request& request) {
-  const bool is_list = request.command->name == "client|list";
   // Who may see whom cannot be asked while Redis is away; the operator's own user sees all.
-  const bool may_always = is_list && client.context().user == kUpstreamUser;
-  SlotHandle slot = client.open_slot(request);
+  const bool may_always =
+      request.command->name == "client|list" && client.context().user == kUpstreamUser;
+  const RespVersion resp = client.context().resp;
   if (!upstream_.circuit().allows()) {
+    SlotHandle slot = client.open_slot(request);
     if (may_always) {
-      slot.complete(perform(client, request, client.context().resp));
+      slot.complete(list(request, resp));
     } else {
       upstream_.refuse(std::move(slot));
     }
     return Taken::yes;
   }
-  // What it sends next is for after this.
-  const bool pauses = !client.is_captured();
-  if (pauses) client.pause();
-  upstream_.control().ask(
-      {.user = client.context().user,
-       .commands = {question_of(request)},
-       .overtakes = true,
-       .is_for_client = true},
-      request.arrived + upstream_.settings().timeout.total,
-      [this, may_always, pauses, resp = client.context().resp, weak = client.weak_from_this(),
-       stored = std::make_shared<const StoredRequest>(request),
-       held = std::make_shared<SlotHandle>(std::move(slot))](const ControlAnswer& answer) {
-        const auto asker = weak.lock();
-        if (asker == nullptr) {
-          held->abandon();
-          return;
-        }
-        if (answer.kind == ControlAnswer::Kind::reply && stored->name() == "client|pause") {
-          pause(*asker, stored->view(), held, pauses);
-          return;
-        }
-        if (answer.kind == ControlAnswer::Kind::error) {
-          held->complete("-" + answer.text + "\r\n");
-        } else if (answer.kind == ControlAnswer::Kind::reply || may_always) {
-          held->complete(perform(*asker, stored->view(), resp));
+  const Duration time = upstream_.settings().timeout.total;
+  upstream_.control().ask_for(
+      client, request, {.user = client.context().user, .commands = {question_of(request)}}, time,
+      [this, may_always, resp, time, stored = std::make_shared<const StoredRequest>(request)](
+          const ControlAnswer& answer, const std::shared_ptr<HeldAnswer>& held) {
+        const auto asker = held->client();
+        if (asker == nullptr) return;
+        if (answer.kind == ControlAnswer::Kind::reply) {
+          perform(*asker, stored->view(), resp, held);
+        } else if (answer.kind == ControlAnswer::Kind::error) {
+          pass_on(answer, time, *held);
+        } else if (may_always) {
+          held->complete(list(stored->view(), resp));
+        } else if (stored->name() == "client|unpause") {
+          pass_on(answer, time, *held);  // Redis does that one itself.
         } else {
-          // Only UNPAUSE does something at Redis as well.
-          const bool may_have_run = answer.may_have_run && stored->name() == "client|unpause";
-          held->fail(may_have_run ? Failure::lost : Failure::down);
+          held->fail(Failure::down);
         }
-        if (pauses) asker->resume();
       });
   return Taken::yes;
 }
 
-std::string ClientsHandler::perform(Client& client, const Request& request, RespVersion resp) {
+void ClientsHandler::perform(Client& client, const Request& request, RespVersion resp,
+                             const std::shared_ptr<HeldAnswer>& held) {
   const std::string_view name = request.command->name;
-  if (name == "client|list") return list(request, resp);
-  if (name == "client|kill") return kill(client, request);
-  clients_.end_pause();
-  return "+OK\r\n";
+  if (name == "client|list") {
+    held->complete(list(request, resp));
+  } else if (name == "client|kill") {
+    held->complete(kill(client, request));
+  } else if (name == "client|pause") {
+    pause(client, request, held);
+  } else {
+    clients_.end_pause();
+    held->complete(kOk);
+  }
 }
 
 std::string ClientsHandler::list(const Request& request, RespVersion resp) {
@@ -176,27 +163,29 @@ std::string ClientsHandler::kill(Client& client, const Request& request) {
 }
 
 /// Answered when nothing that it holds up runs any more.
-void ClientsHandler::pause(Client& client, const Request& request,
-                           const std::shared_ptr<SlotHandle>& slot, bool pauses) {
-  const auto length = std::chrono::milliseconds(integer_of(request.arg(2)).value_or(0));
+void ClientsHandler::pause(const Client& client, const Request& request,
+                           const std::shared_ptr<HeldAnswer>& held) {
+  const auto length = std::chrono::milliseconds(to_integer(request.arg(2)).value_or(0));
+  if (length.count() == 0) {
+    held->complete(kOk);
+    return;
+  }
   const bool only_writes = request.argc() == 4 && is_word(request.arg(3), "write");
   // A century is for ever, and can be added to any time.
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 36525);
   const TimePoint now = upstream_.loop().now();
-  if (length.count() > 0) clients_.pause(now + std::min(length, kLongest), only_writes);
-  const std::chrono::milliseconds patience = upstream_.settings().timeout.total;
-  clients_.when_settled(
-      &client, now + patience,
-      [this, slot, pauses, patience, weak = client.weak_from_this()](bool is_settled) {
-        if (is_settled) {
-          slot->complete("+OK\r\n");
-        } else {
-          clients_.end_pause();
-          slot->fail(Failure::timeout, patience.count());
-        }
-        const auto asker = weak.lock();
-        if (asker != nullptr && pauses) asker->resume();
-      });
+  const bool is_first = clients_.pause(now + std::min(length, kLongest), only_writes);
+  const Duration patience = upstream_.settings().timeout.total;
+  clients_.when_settled(&client, now + patience, [this, held, is_first, patience](bool is_settled) {
+    if (!upstream_.circuit().allows()) {
+      held->fail(Failure::circuit_open, upstream_.circuit().retry_in());  // It has ended the pause.
+    } else if (is_settled) {
+      held->complete(kOk);
+    } else {
+      if (is_first) clients_.end_pause();
+      held->time_out(patience);
+    }
+  });
 }
 
 void ClientsHandler::on_circuit(const CircuitState& state) {

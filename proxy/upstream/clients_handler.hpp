@@ -1,6 +1,7 @@
 #pragma once
 
-#include <functional>
+#include <memory>
+#include <string>
 
 #include "proxy/traffic/circuit_events.hpp"
 #include "proxy/traffic/client_directory.hpp"
@@ -21,11 +22,11 @@ class ClientsHandler final : public Handler, public CircuitListener {
   void on_circuit(const CircuitState& state) override;
 
  private:
-  std::string perform(Client& client, const Request& request, RespVersion resp);
+  void perform(Client& client, const Request& request, RespVersion resp,
+               const std::shared_ptr<HeldAnswer>& held);
   std::string list(const Request& request, RespVersion resp);
   std::string kill(Client& client, const Request& request);
-  void pause(Client& client, const Request& request, const std::shared_ptr<SlotHandle>& slot,
-             bool pauses);
+  void pause(const Client& client, const Request& request, const std::shared_ptr<HeldAnswer>& held);
 
   Upstream& upstream_;
   ClientDirectory& clients_;

@@ -3,7 +3,6 @@
 #include <climits>
 #include <optional>
 
-#include "protocol/integer.hpp"
 #include "protocol/reply_writer.hpp"
 #include "proxy/traffic/client_names.hpp"
 #include "proxy/traffic/words.hpp"
@@ -13,12 +12,6 @@ namespace hawser {
 namespace {
 
 constexpr std::string_view kOk = "+OK\r\n";
-
-std::optional<std::int64_t> to_integer(std::string_view text) {
-  std::int64_t value = 0;
-  if (!protocol::parse_integer(text.data(), text.data() + text.size(), value)) return std::nullopt;
-  return value;
-}
 
 std::string error_reply(std::string_view text) {
   std::string out;
@@ -272,7 +265,7 @@ void ContextHandler::select(Client& client, Request& request) {
   client.pause();
   lane->when_open(
       request.arrived + upstream_.settings().timeout.total,
-      [wanted, weak = client.weak_from_this(),
+      [this, wanted, weak = client.weak_from_this(),
        held = std::make_shared<SlotHandle>(std::move(slot))](const MainLane::OpenResult& result) {
         const auto owner = weak.lock();
         if (owner == nullptr) {
@@ -284,6 +277,8 @@ void ContextHandler::select(Client& client, Request& request) {
           held->complete(kOk);
         } else if (!result.error.empty()) {
           held->complete(result.error);
+        } else if (!upstream_.circuit().allows()) {
+          upstream_.refuse(std::move(*held));
         } else {
           held->fail(Failure::down);
         }

@@ -249,34 +249,30 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
   }
 }
 
-void ask_for_client(Control& control, ControlQuestion question, Client& client,
-                    const Request& request, Duration time,
-                    std::function<std::string(std::string)> to_reply) {
-  const auto held = std::make_shared<SlotHandle>(client.open_slot(request));
-  const bool pauses = !client.is_captured();  // Within EXEC it is paused anyway.
-  if (pauses) client.pause();
+void Control::ask_for(
+    Client& client, const Request& request, ControlQuestion question, Duration time,
+    std::function<void(const ControlAnswer&, const std::shared_ptr<HeldAnswer>&)> done) {
+  auto held = std::make_shared<HeldAnswer>(client, request, parts_.loop);
   question.is_for_client = true;
-  control.ask(question, Clock::now() + time,
-              [held, time, pauses, weak = client.weak_from_this(),
-               to_reply = std::move(to_reply)](const ControlAnswer& answer) {
-                const auto asker = weak.lock();
-                if (asker != nullptr && pauses) asker->resume();
-                const bool is_integer = !answer.replies.empty() && answer.replies.back().is_integer;
-                const std::string text = is_integer ? std::to_string(answer.number) : answer.text;
-                if (answer.kind == ControlAnswer::Kind::reply) {
-                  const std::string reply = (is_integer ? ":" : "+") + text + "\r\n";
-                  held->complete(to_reply ? to_reply(reply) : reply);
-                } else if (answer.kind == ControlAnswer::Kind::error) {
-                  held->complete("-" + text + "\r\n");
-                } else if (!answer.may_have_run) {
-                  held->fail(Failure::down);
-                } else if (text == kTimedOut) {
-                  held->fail(Failure::timeout,
-                             std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
-                } else {
-                  held->fail(Failure::lost);
-                }
-              });
+  ask(question, parts_.loop.now() + time,
+      [held = std::move(held), done = std::move(done)](const ControlAnswer& answer) {
+        done(answer, held);
+      });
+}
+
+void pass_on(const ControlAnswer& answer, Duration time, HeldAnswer& held) {
+  const bool is_integer = !answer.replies.empty() && answer.replies.back().is_integer;
+  if (answer.kind == ControlAnswer::Kind::reply) {
+    held.complete((is_integer ? ":" + std::to_string(answer.number) : "+" + answer.text) + "\r\n");
+  } else if (answer.kind == ControlAnswer::Kind::error) {
+    held.complete("-" + answer.text + "\r\n");
+  } else if (!answer.may_have_run) {
+    held.fail(Failure::down);
+  } else if (answer.text == kTimedOut) {
+    held.time_out(time);
+  } else {
+    held.fail(Failure::lost);
+  }
 }
 
 void Control::serve() {

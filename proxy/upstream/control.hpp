@@ -8,9 +8,8 @@
 #include <vector>
 
 #include "proxy/runtime/clock.hpp"
-#include "proxy/traffic/client.hpp"
+#include "proxy/traffic/held_answer.hpp"
 #include "proxy/traffic/request.hpp"
-#include "proxy/traffic/slot_handle.hpp"
 #include "proxy/upstream/upstream_parts.hpp"
 
 namespace hawser {
@@ -59,6 +58,10 @@ class Control {
   /// Asks; `done` is called once, by `deadline` at the latest, unless Control ends before.
   void ask(const ControlQuestion& question, TimePoint deadline,
            std::function<void(ControlAnswer)> done);
+  /// Asks what a client wants to be asked, for `time` from now; nothing else of it is dispatched
+  /// until it has its answer.
+  void ask_for(Client& client, const Request& request, ControlQuestion question, Duration time,
+               std::function<void(const ControlAnswer&, const std::shared_ptr<HeldAnswer>&)> done);
   /// Drops every question; nobody is called any more.
   void close();
 
@@ -73,11 +76,8 @@ class Control {
   std::list<std::shared_ptr<Conversation>> conversations_;  ///< Those in line as well, in order.
 };
 
-/// Asks what a client wants to be asked, for `time` from now; until then nothing else of it is
-/// dispatched. It gets the last reply: an integer, a status or an error; instead of one that is no
-/// error, what `to_reply` makes of it.
-void ask_for_client(Control& control, ControlQuestion question, Client& client,
-                    const Request& request, Duration time,
-                    std::function<std::string(std::string)> to_reply = {});
+/// Answers as Redis did: with the last reply, an integer, a status or an error; or by what became
+/// of a question that was given `time`.
+void pass_on(const ControlAnswer& answer, Duration time, HeldAnswer& held);
 
 }  // namespace hawser

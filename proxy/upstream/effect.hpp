@@ -41,7 +41,7 @@ inline constexpr std::string_view kNoScript = "-NOSCRIPT No matching script. Ple
 
 /// Whether `error`, which begins with the word of a Rejection, proves that Redis did not execute
 /// the command. Of a script of a client only this one does, and only if the script itself cannot
-/// have said so (ClientScripts::takes()).
+/// have said so, which ClientScripts::to_eval() judges.
 inline bool proves_not_executed(const protocol::Command* command, std::string_view error) {
   if (effect_of(command) != Effect::unknown) return true;
   return command != nullptr && (command->name == "evalsha" || command->name == "evalsha_ro") &&

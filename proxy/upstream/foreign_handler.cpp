@@ -27,7 +27,7 @@ Taken ForeignHandler::handle(Client& client, Request& request) {
     return *way == Way::shared ? shared_.handle(client, request) : pinned_.handle(client, request);
   }
   const bool is_asked = asked_.contains(name);
-  if (!is_asked && (asked_.size() >= kMostAsked || !upstream_.circuit().allows())) {
+  if (!upstream_.circuit().allows() || (!is_asked && asked_.size() >= kMostAsked)) {
     return pinned_.handle(client, request);
   }
   asked_[name][client.id()] = client.weak_from_this();
@@ -53,6 +53,15 @@ void ForeignHandler::on_answer(const std::string& name, const ControlAnswer& ans
     until = now + kAskedAgain;
   }
   known_.remember(name, way, until);
+  offer_again(waiting);
+}
+
+void ForeignHandler::on_circuit(const CircuitState& state) {
+  if (state.is_closed()) return;
+  for (const auto& [name, waiting] : asked_) offer_again(waiting);  // They are refused at once.
+}
+
+void ForeignHandler::offer_again(const Waiting& waiting) {
   for (const auto& [id, client] : waiting) {
     if (const auto who = client.lock()) who->try_again();
   }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "proxy/cache/held_answer.hpp"
+#include "proxy/traffic/held_answer.hpp"
 
 namespace hawser {
 

@@ -14,9 +14,9 @@
 #include "proxy/cache/cache_command.hpp"
 #include "proxy/cache/cache_keys.hpp"
 #include "proxy/cache/cache_stats.hpp"
-#include "proxy/cache/held_answer.hpp"
 #include "proxy/cache/leases/lease_schedule.hpp"
 #include "proxy/traffic/circuit_events.hpp"
+#include "proxy/traffic/held_answer.hpp"
 #include "proxy/upstream/upstream.hpp"
 
 namespace hawser {

@@ -10,30 +10,31 @@
 
 namespace hawser {
 
-/// The answer to a request that takes a while and has a deadline of its own. Held by whoever works
-/// on the request; what comes after the deadline, or for a client that left, is dropped.
+/// The answer to a request that takes a while. Held by whoever works on the request; what comes
+/// after its deadline, or for a client that left, is dropped.
 class HeldAnswer {
  public:
   /// The client's next requests: whether they are sent meanwhile.
   enum class Next : std::uint8_t {
-    waits,  ///< And their time begins with this answer.
+    waits,  ///< And their time begins with this answer. (Those behind EXEC wait for that anyway.)
     /// One of them may bring what this one waits for: an application with one connection has its
     /// own CACHE.SET behind its waiting CACHE.GET. So the answer is as of its own end, not of its
     /// place in the client's order: it may tell of what was asked behind it.
     goes_on,
   };
-  /// Opens the request's slot. At `deadline` the answer is a time-out of `given`.
-  HeldAnswer(Client& client, const Request& request, Loop& loop, TimePoint deadline, Duration given,
-             Next next = Next::waits)
+  /// Opens the request's slot. Whoever holds this sees to its deadline.
+  HeldAnswer(Client& client, const Request& request, Loop& loop, Next next = Next::waits)
       : client_(client.weak_from_this()),
         slot_(client.open_slot(request)),
-        given_(given),
-        next_(next),
-        timer_(loop, [this] {
-          fail(Failure::timeout,
-               std::chrono::duration_cast<std::chrono::milliseconds>(given_).count());
-        }) {
-    if (next_ == Next::waits) client.pause();
+        pauses_(next == Next::waits && !client.is_captured()),
+        timer_(loop, [this] { time_out(given_); }) {
+    if (pauses_) client.pause();
+  }
+  /// At `deadline` the answer is a time-out of `given`.
+  HeldAnswer(Client& client, const Request& request, Loop& loop, TimePoint deadline, Duration given,
+             Next next = Next::waits)
+      : HeldAnswer(client, request, loop, next) {
+    given_ = given;
     timer_.set(deadline);
   }
   ~HeldAnswer() {
@@ -48,11 +49,17 @@ class HeldAnswer {
     release();
   }
   void complete(std::string_view bytes) { complete(Reply{bytes}); }
-  void fail(Failure failure, std::int64_t number) {
+  void fail(Failure failure, std::int64_t number = 0) {
     if (!slot_) return;
     slot_.fail(failure, number);
     release();
   }
+  /// It may have been done, or not, within `given`.
+  void time_out(Duration given) {
+    fail(Failure::timeout, std::chrono::duration_cast<std::chrono::milliseconds>(given).count());
+  }
+  /// nullptr: it has left.
+  std::shared_ptr<Client> client() const { return client_.lock(); }
   /// Whether there is somebody who could still do something with the answer.
   bool is_waited_for() const {
     const auto client = client_.lock();
@@ -62,14 +69,14 @@ class HeldAnswer {
  private:
   void release() {
     timer_.cancel();
-    if (next_ == Next::goes_on) return;
+    if (!pauses_) return;
     if (const auto client = client_.lock()) client->resume_anew();
   }
 
   std::weak_ptr<Client> client_;
   SlotHandle slot_;
-  const Duration given_;
-  const Next next_;
+  const bool pauses_;
+  Duration given_{};
   Timer timer_;
 };
 
