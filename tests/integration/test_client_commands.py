@@ -198,15 +198,30 @@ class Pauses(HawserCase):
         self.assertEqual(self.direct()("SET", "b", "1"), "OK")
         client("CLIENT", "UNPAUSE")
 
-    def test_a_client_that_goes_while_it_waits_has_done_nothing(self):
-        client, gone = self.client(), self.client()
-        client("CLIENT", "PAUSE", 60000)
+    def test_what_a_client_sent_before_it_left_is_done_after_the_pause(self):
+        client, gone, direct = self.client(), self.client(), self.direct()
+        number = gone("CLIENT", "ID")
+        client("CLIENT", "PAUSE", 60000, "WRITE")
         gone.send("SET", "gone", "1")
+        eventually(lambda: listed(client)[number]["qbuf"] != "0", "it is held")
         gone.close()
-        time.sleep(0.05)  # The SET is there by now; that nothing is done with it has no signal.
-        client("CLIENT", "UNPAUSE")
-        self.assertEqual(client("PING"), "PONG")
         self.clients.remove(gone)
+        self.assertIsNone(direct("GET", "gone"))
+        client("CLIENT", "UNPAUSE")
+        eventually(lambda: direct("GET", "gone") == b"1", "it is done")
+
+    def test_what_is_on_its_way_is_done_first(self):
+        client, other, direct = self.client(), self.client(), self.direct()
+        script = "local n = 0 for i = 1, 300000 do n = n + i end return redis.call('INCR', 'n')"
+        for _ in range(40):
+            other.send("EVAL", script, 0)
+        eventually(lambda: int(direct("GET", "n") or 0) > 0, "they run")
+        self.assertEqual(client("CLIENT", "PAUSE", 60000, "WRITE"), "OK")
+        count = direct("GET", "n")
+        time.sleep(0.1)  # In which none runs.
+        self.assertEqual(direct("GET", "n"), count)
+        client("CLIENT", "UNPAUSE")
+        self.assertEqual([other.read() for _ in range(40)], list(range(1, 41)))
 
 
 class LongPause(HawserCase):
@@ -225,21 +240,27 @@ class LongPause(HawserCase):
         self.assertEqual(other("GET", "c"), b"1")
         self.assertIsNone(blocked.read())
 
-    def test_what_is_on_its_way_is_done_first(self):
-        client, other, direct = self.client(), self.client(), self.direct()
-        script = "local n = 0 for i = 1, 300000 do n = n + i end return redis.call('INCR', 'n')"
-        for _ in range(40):
-            other.send("EVAL", script, 0)
-        eventually(lambda: int(direct("GET", "n") or 0) > 0, "they run")
-        answer = client("CLIENT", "PAUSE", 2000, "WRITE")
-        count = direct("GET", "n")
-        if answer == "OK":
-            time.sleep(0.1)  # In which none runs.
-            self.assertEqual(direct("GET", "n"), count)
-        else:
-            self.assertTrue(answer.startswith("PROXYTIMEOUT"), answer)
-        client("CLIENT", "UNPAUSE")
-        self.assertEqual([other.read() for _ in range(40)], list(range(1, 41)))
+    def test_one_that_is_given_up_ends_itself_and_no_earlier_one(self):
+        client, direct = self.client(), self.direct()
+        # Redis serves others between two of them.
+        script = "local n = 0 for i = 1, 3000000 do n = n + 1 end return n --" + "x" * 65536
+        for earlier in (True, False):
+            if earlier:
+                self.assertEqual(client("CLIENT", "PAUSE", 60000, "WRITE"), "OK")
+                self.assertEqual(client("CLIENT", "PAUSE", 0), "OK")  # Ends it no sooner.
+            slow, writer = self.client(), self.client()
+            for _ in range(30):
+                slow.send("EVAL_RO", script, 0)
+            time.sleep(0.1)  # Some are on their way by now.
+            self.assertTrue(client("CLIENT", "PAUSE", 60000, "WRITE").startswith("PROXYTIMEOUT"))
+            for _ in range(30):
+                slow.read()
+            writer.send("SET", "held", str(earlier))
+            if earlier:
+                time.sleep(0.5)
+                self.assertIsNone(direct("GET", "held"))
+                self.assertEqual(client("CLIENT", "UNPAUSE"), "OK")
+            self.assertEqual(writer.read(), "OK")
 
     def test_it_ends_with_redis(self):
         client = self.client()

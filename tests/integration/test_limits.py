@@ -31,6 +31,20 @@ class ClientLimits(HawserCase):
                          [str(i).encode() for i in range(5000)])
 
 
+class LongReplies(HawserCase):
+    def test_one_client_asks_for_a_few_at_a_time(self):
+        """The others' replies come behind them on the same connection."""
+        client, other = self.client(), self.client()
+        other("SET", "long", "x" * (1 << 20))
+        client("GET", "long")  # What its replies are like is known by the last ones.
+        client.raw(encode("GET", "long") * 500)
+        for _ in range(50):
+            self.assertLessEqual(self.hawser.metric("hawser_commands_in_flight"), 40)
+            self.assertEqual(other("PING"), "PONG")
+        for _ in range(500):
+            self.assertEqual(len(client.read()), 1 << 20)
+
+
 class BufferLimit(HawserCase):
     settings = {"buffers_max_bytes": "16MiB"}
 

@@ -117,6 +117,8 @@ class Pinned(HawserCase):
 
 
 class PinnedCap(HawserCase):
+    redis_options = ("--user default on nopass ~* &* +@all "
+                     "--user app on >word ~* &* +@all -client|unblock").split()
     settings = {"pinned_max": 2, "pinned_wait": "300ms"}
 
     def test_beyond_the_cap_a_client_waits_and_then_is_told(self):
@@ -135,6 +137,10 @@ class PinnedCap(HawserCase):
         number = third("CLIENT", "ID")
         third.send("BLPOP", "none", 3)
         eventually(lambda: self.hawser.metric("hawser_pinned_waiting") == 1, "in line")
+        without_right = self.client()
+        without_right("AUTH", "app", "word")
+        self.assertTrue(without_right("CLIENT", "UNBLOCK", number).startswith("NOPERM"))
+        self.assertEqual(self.hawser.metric("hawser_pinned_waiting"), 1)
         self.assertEqual(self.client()("CLIENT", "UNBLOCK", number, "ERROR"), 1)
         self.assertEqual(third.read(), "UNBLOCKED client unblocked via CLIENT UNBLOCK")
         third.send("BLPOP", "none", "0.1")

@@ -188,6 +188,8 @@ class PubSub(HawserCase):
         client = self.client()
         self.assertEqual(client("PUBSUB", "NUMSUB", "counted", "none"), [b"counted", 4, b"none", 0])
         self.assertIn(b"counted", client("PUBSUB", "CHANNELS"))
+        self.assertEqual(client.pipeline(("WATCH", "w"), ("PUBSUB", "NUMSUB", "counted"),
+                                         ("UNWATCH",)), ["OK", [b"counted", 4], "OK"])
         self.assertEqual(client("PUBSUB", "NUMPAT"), 0)
         subscribers[0]("UNSUBSCRIBE")
         self.assertEqual(client("PUBSUB", "NUMSUB", "counted"), [b"counted", 3])
