@@ -3,7 +3,6 @@ outside that its jobs call."""
 
 import contextlib
 import http.client
-import http.server
 import json
 import os
 import pathlib
@@ -14,6 +13,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from json_server import JsonServer
 from resp import Client
 from servers import Hawser, RedisServer, accepts, end_with_parent, eventually, free_port
 
@@ -87,36 +87,12 @@ class Outside:
         self.calls = []  # (kind, what was sent, when)
         self.failures = Counter()  # subject -> how many of its next calls fail
         self.gate = None
-        outside = self
+        self.server = JsonServer(self.answer)
+        self.url = self.server.url
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status = outside.called(self.path[1:], body)
-                data = json.dumps({"ok": status == 200}).encode()
-                with contextlib.suppress(ConnectionError):  # The caller may have been killed.
-                    self.send_response(status)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data)
-
-            def log_message(self, *words):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 128
-            daemon_threads = True
-
-            def handle_error(self, request, client_address):
-                pass  # The caller was killed.
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+    def answer(self, _, path, body):
+        status = self.called(path[1:], body)
+        return status, {"ok": status == 200}
 
     def called(self, kind, body):
         with self.lock:
@@ -159,8 +135,7 @@ class Outside:
             return [when for _, body, when in self.calls if body["subject"] == subject]
 
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
 
 
 class Rig:

@@ -2,8 +2,6 @@
 Redis, one database."""
 
 import contextlib
-import http.server
-import json
 import os
 import pathlib
 import re
@@ -15,6 +13,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from application import Gate, Program
+from json_server import JsonServer
 from resp import Client
 from servers import Hawser, RedisServer, eventually
 
@@ -30,42 +29,16 @@ class Database:
         self.gates = {}
         self.rows = {}  # "/users/1" -> what is written there
         self.orders = []
-        database = self
+        self.server = JsonServer(self.answer)
+        self.url = self.server.url
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                self.answer(database.read(self.path))
-
-            def do_PUT(self):
-                self.answer(database.write(self.path, self.body()))
-
-            def do_POST(self):
-                company = re.fullmatch(r"/companies/(\d+)/orders", self.path)[1]
-                self.answer(database.create_order(company, self.body()))
-
-            def body(self):
-                return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-
-            def answer(self, value):
-                data = json.dumps(value).encode()
-                with contextlib.suppress(ConnectionError):  # The asker may have been killed.
-                    self.send_response(200)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data)
-
-            def log_message(self, *words):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 128
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+    def answer(self, method, path, body):
+        if method == "GET":
+            return 200, self.read(path)
+        if method == "PUT":
+            return 200, self.write(path, body)
+        company = re.fullmatch(r"/companies/(\d+)/orders", path)[1]
+        return 200, self.create_order(company, body)
 
     def read(self, path):
         with self.lock:
@@ -126,8 +99,7 @@ class Database:
             return dict(reads)
 
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
 
 
 class Instance(Program):

@@ -3,8 +3,8 @@
 
 import Queue from 'bull';
 import { Redis } from 'ioredis';
-import { address, ask, assert, check, closing, event, eventually, finish, hawserRestart, README,
-         REDIS_USER, REDIS_USER_PASSWORD, redisRestart, sleep, written } from './check.mjs';
+import { address, ask, assert, check, closing, event, eventually, finish, hawserRestart,
+         jobsSurvive, README, REDIS_USER, REDIS_USER_PASSWORD, redisAway, written } from './check.mjs';
 
 const redis = { ...address, retryStrategy: () => 50 };
 const settings = { stalledInterval: 500, guardInterval: 500, retryProcessDelay: 100, drainDelay: 1, lockDuration: 5000 };
@@ -104,46 +104,16 @@ await check('wrong password', async () => {
   await queue.close().catch(() => {});
 });
 
-// Jobs are added and worked on while `fault` happens; none is lost, and a job's result is its own.
-async function works(name, fault) {
+function works(name, fault) {
   const [producer, queue] = [open(name), open(name)];
-  const results = new Map();
-  queue.process(4, async (job) => {
-    await sleep(5);
-    results.set(job.data.word, (results.get(job.data.word) ?? 0) + 1);
-    return job.data.word;
+  return jobsSurvive({
+    worker: (work) => { queue.process(4, work); },
+    add: (id, data) => producer.add(data, { jobId: id }),
+    completed: () => queue.getCompleted(),
+    fault,
   });
-  const words = [];
-  let isOver = false;
-  const adding = (async () => {
-    for (let added = 0; !isOver; added++) {
-      const word = `word${added}`;
-      // The id makes a second attempt harmless: an outcome may be unknown.
-      while (!(await producer.add({ word }, { jobId: word }).catch(() => null))) await sleep(20);
-      words.push(word);
-      await sleep(5);
-    }
-  })();
-  try {
-    await eventually(() => results.size >= 10, 'jobs are done');
-    const before = results.size;
-    await fault();
-    await eventually(() => results.size >= before + 20, 'jobs are done again', 25_000);
-  } finally {
-    isOver = true;
-    await adding;
-  }
-  await eventually(() => words.every((word) => results.has(word)), 'every job is done', 25_000);
-  for (const job of await queue.getCompleted()) assert.equal(job.returnvalue, job.data.word);
 }
-
-await check('redis restarts', () =>
-  works('restart', async () => {
-    await ask('kill');
-    await sleep(300); // The workers find out by themselves, and wait.
-    await ask('start');
-  }));
-
+await check('redis restarts', () => works('restart', redisAway));
 await check('hawser restarts', () => works('again', hawserRestart));
 
 finish();

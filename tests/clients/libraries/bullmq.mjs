@@ -1,8 +1,8 @@
 // BullMQ: queues, workers, events, flows, and workers that live through restarts.
 
 import { FlowProducer, Queue, QueueEvents, Worker } from 'bullmq';
-import { address, ask, assert, check, closing, event, eventually, finish, hawserRestart, README,
-         REDIS_USER, REDIS_USER_PASSWORD, sleep, written } from './check.mjs';
+import { address, ask, assert, check, closing, event, eventually, finish, hawserRestart,
+         jobsSurvive, README, REDIS_USER, REDIS_USER_PASSWORD, redisAway, written } from './check.mjs';
 
 const connection = { ...address, retryStrategy: () => 50 };
 const blocking = { ...connection, maxRetriesPerRequest: null };
@@ -108,46 +108,16 @@ await check('wrong password', async () => {
   await queue.close().catch(() => {});
 });
 
-// Jobs are added and worked on while `fault` happens; none is lost, and a job's result is its own.
-async function works(name, fault) {
+function works(name, fault) {
   const queue = queueOf(name);
-  const results = new Map();
-  workerOf(name, async (job) => {
-    await sleep(5);
-    results.set(job.data.word, (results.get(job.data.word) ?? 0) + 1);
-    return job.data.word;
-  }, { concurrency: 4 });
-  const words = [];
-  let isOver = false;
-  const adding = (async () => {
-    for (let added = 0; !isOver; added++) {
-      const word = `word${added}`;
-      // The id makes a second attempt harmless: an outcome may be unknown.
-      while (!(await queue.add('any', { word }, { jobId: word }).catch(() => null))) await sleep(20);
-      words.push(word);
-      await sleep(5);
-    }
-  })();
-  try {
-    await eventually(() => results.size >= 10, 'jobs are done');
-    const before = results.size;
-    await fault();
-    await eventually(() => results.size >= before + 20, 'jobs are done again', 25_000);
-  } finally {
-    isOver = true;
-    await adding;
-  }
-  await eventually(() => words.every((word) => results.has(word)), 'every job is done', 25_000);
-  for (const job of await queue.getCompleted()) assert.equal(job.returnvalue, job.data.word);
+  return jobsSurvive({
+    worker: (work) => { workerOf(name, work, { concurrency: 4 }); },
+    add: (id, data) => queue.add('any', data, { jobId: id }),
+    completed: () => queue.getCompleted(),
+    fault,
+  });
 }
-
-await check('redis restarts', () =>
-  works('restart', async () => {
-    await ask('kill');
-    await sleep(300); // The worker finds out by itself, and waits.
-    await ask('start');
-  }));
-
+await check('redis restarts', () => works('restart', redisAway));
 await check('hawser restarts', () => works('again', hawserRestart));
 
 finish();

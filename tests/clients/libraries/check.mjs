@@ -142,6 +142,47 @@ export async function survives({ say, fault, fits = () => true }) {
   if (unfit.length > 0) throw new Error('not the error it should be', { cause: unfit[0] });
 }
 
+// Jobs are added and worked on while `fault` happens; none is lost, and the result of each is its own.
+// `add(id, data)` adds one, `worker(work)` has `work(job)` called for each, and `completed()` gives
+// those that are done.
+export async function jobsSurvive({ worker, add, completed, fault }) {
+  const done = new Set();
+  await worker(async (job) => {
+    await sleep(5);
+    done.add(job.data.word);
+    return job.data.word;
+  });
+  const words = [];
+  let isOver = false;
+  const adding = (async () => {
+    for (let added = 0; !isOver; added++) {
+      const word = `word${added}`;
+      // The id makes a second attempt harmless: an outcome may be unknown.
+      while (!(await add(word, { word }).catch(() => null))) await sleep(20);
+      words.push(word);
+      await sleep(5);
+    }
+  })();
+  try {
+    await eventually(() => done.size >= 10, 'jobs are done');
+    const before = done.size;
+    await fault();
+    await eventually(() => done.size >= before + 20, 'jobs are done again', 25_000);
+  } finally {
+    isOver = true;
+    await adding;
+  }
+  await eventually(() => words.every((word) => done.has(word)), 'every job is done', 25_000);
+  for (const job of await completed()) assert.equal(job.returnvalue, job.data.word);
+}
+
+// Faults for `jobsSurvive`: workers find out by themselves, and wait.
+export async function redisAway() {
+  await ask('kill');
+  await sleep(300);
+  await ask('start');
+}
+
 // The first error of `attempt`, made again and again. Those that were made before hawser's circuit opened
 // wait for Redis, for seconds.
 export async function refusal(attempt) {
