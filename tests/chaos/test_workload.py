@@ -8,6 +8,7 @@ import unittest
 from fault_proxy import FaultProxy
 from lying_server import LIES, LyingServer
 from resp import Client, Closed
+from wire import ReplyStream
 from workload import Workload
 
 TOTAL = 0.4  # What the workload is told that hawser's deadline is, seconds.
@@ -42,6 +43,17 @@ class Lies(unittest.TestCase):
                     verdict = self.verdict(lie)
                     self.assertIn("seed 1", str(verdict))
                     self.assertIn(words, verdict)
+
+
+class Replies(unittest.TestCase):
+    def test_as_deep_as_hawser_hands_them_on(self):
+        stream = ReplyStream()
+        self.assertEqual(stream.feed(b"*1\r\n" * 10000), [])
+        inside, depth = stream.feed(b":7\r\n+OK\r\n"), 0
+        self.assertEqual(inside.pop(), "OK")
+        while isinstance(inside, list):
+            inside, depth = inside[0], depth + 1
+        self.assertEqual((inside, depth), (7, 10001))
 
 
 class Proxy(unittest.TestCase):

@@ -1,6 +1,11 @@
 """What the workload's clients read from hawser: RESP2 replies, and what an error means."""
 
+import sys
+
 from resp import ErrorReply
+
+# Hawser hands on arrays in arrays, 10,000 deep; each takes parse() one call.
+sys.setrecursionlimit(50000)
 
 DONE, UNKNOWN, NOT_EXECUTED = "done", "unknown", "not executed"
 
