@@ -7,9 +7,10 @@ import unittest
 
 import redis as redis_py
 
-from cache_case import CHANNEL, PREFIX, CacheCase, Way, index
+from cache_case import CHANNEL, PREFIX, CacheCase, index
 from resp import Client, ErrorReply, Push, encode
 from servers import Hawser, RedisServer, eventually
+from way import Way
 
 NO_INTEGER = "ERR value is not an integer or out of range"
 SYNTAX = "ERR syntax error"

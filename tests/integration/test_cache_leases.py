@@ -10,7 +10,7 @@ import unittest
 from cache_case import CHANNEL, PREFIX, CacheCase, in_threads, index
 from resp import Client, ErrorReply, encode
 from servers import Hawser, RedisServer, eventually
-from test_circuit import Switch
+from way import Way
 
 LEASE = PREFIX + b"lease:"
 MISS = [None, b"miss", None]
@@ -375,9 +375,8 @@ class OtherServer(unittest.TestCase):
         self.addCleanup(old.stop)
         self.addCleanup(new.stop)
         path = f"/tmp/hawser-cache-{old.port}.sock"
-        switch = Switch(path)
-        self.addCleanup(switch.stop)
-        switch.to(old.port)
+        way = Way(old.port, path=path)
+        self.addCleanup(way.stop)
         hawser = Hawser(f"unix://{path}")
         self.addCleanup(hawser.stop)
         client, primary, replica = self.client(hawser), self.client(old), self.client(new)
@@ -387,7 +386,7 @@ class OtherServer(unittest.TestCase):
         # What the old primary is told now the new one never hears of.
         replica("REPLICAOF", "NO", "ONE")
         client("CACHE.INVALIDATE", "t")
-        switch.to(new.port)  # New connections only.
+        way.target = new.port  # New connections only.
         primary("REPLICAOF", "127.0.0.1", new.port)
         words = ("CACHE.SET", "k", "v", "TAGS", 1, "t", "LEASE", token)
         reply = client(*words)

@@ -1,9 +1,6 @@
 """The circuit: opens when Redis is gone, refuses at once, closes when Redis is back."""
 
 import json
-import os
-import socket
-import threading
 import time
 import unittest
 import urllib.error
@@ -11,6 +8,7 @@ import urllib.request
 
 from resp import Client, ErrorReply, Push
 from servers import Hawser, RedisServer, eventually
+from way import Way
 
 STATE = b"__hawser__:state"
 
@@ -322,15 +320,14 @@ class Moved(CircuitCase):
         self.addCleanup(old.stop)
         self.addCleanup(new.stop)
         path = f"/tmp/hawser-moved-{old.port}.sock"
-        switch = Switch(path)
-        self.addCleanup(switch.stop)
-        switch.to(old.port)
+        way = Way(old.port, path=path)
+        self.addCleanup(way.stop)
         hawser = Hawser(f"unix://{path}")
         self.addCleanup(hawser.stop)
         client = self.client(hawser)
         self.assertEqual(client("SET", "a", 1), "OK")
         self.client(new)("SET", "a", 1)
-        switch.to(new.port)  # New connections only.
+        way.target = new.port  # New connections only.
         self.client(old)("REPLICAOF", "127.0.0.1", new.port)
         self.assertEqual(client("INCR", "a"), 2)
         self.assertEqual(self.client(new)("GET", "a"), b"2")
@@ -345,50 +342,6 @@ class Moved(CircuitCase):
             self.assertTrue(client("SET", "a", 1).startswith("READONLY"))
         self.assertIsNone(client("GET", "a"))
         self.assertEqual(hawser.metric('hawser_circuit_transitions_total{to="open"}'), 0)
-
-
-class Switch:
-    """A Unix socket whose new connections go to one of several Redis servers."""
-
-    def __init__(self, path):
-        self.path = path
-        if os.path.exists(path):
-            os.unlink(path)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        self.listener.listen(64)
-        self.port = 0
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def to(self, port):
-        self.port = port
-
-    def accept(self):
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", self.port))
-            for a, b in ((near, far), (far, near)):
-                threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
-
-    @staticmethod
-    def pump(source, sink):
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def stop(self):
-        self.listener.close()
-        os.unlink(self.path)
 
 
 if __name__ == "__main__":

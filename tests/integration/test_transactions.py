@@ -1,14 +1,14 @@
 """MULTI, WATCH and CLIENT TRACKING: as on Redis itself, and without a trace for anybody else."""
 
+import collections
 import itertools
-import socket
-import threading
 import time
 import unittest
 
 from case import HawserCase
 from resp import Client, ErrorReply, Push, encode
 from servers import Hawser, RedisServer, eventually
+from way import Way
 
 ABORTED = "EXECABORT Transaction discarded because of previous errors."
 
@@ -463,64 +463,17 @@ class Full(HawserCase):
                          ["OK", "QUEUED", ["OK"]])
 
 
-class HeldBack:
-    """A way to Redis on which what is sent to the subscriber connection does not arrive."""
-
-    def __init__(self, redis):
-        self.redis = redis
-        self.pairs = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                near = self.listener.accept()[0]
-            except OSError:
-                return
-            pair = [near, socket.create_connection(("127.0.0.1", self.redis.port)), b""]
-            self.pairs.append(pair)
-            for upwards in (True, False):
-                threading.Thread(target=self.pump, args=(pair, upwards), daemon=True).start()
-
-    def pump(self, pair, upwards):
-        source, sink = pair[:2] if upwards else reversed(pair[:2])
-        try:
-            while data := source.recv(65536):
-                if upwards:
-                    pair[2] += data
-                if not (upwards and b":subscriber" in pair[2]):
-                    sink.sendall(data)
-        except OSError:
-            pass
-        self.end(pair)
-
-    def end(self, pair):
-        for end in pair[:2]:
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def end_role(self, role):
-        for pair in self.pairs:
-            if role in pair[2]:
-                self.end(pair)
-
-    def stop(self):
-        self.listener.close()
-        for pair in self.pairs:
-            self.end(pair)
-            for end in pair[:2]:
-                end.close()
-
-
 class LostBehindExec(unittest.TestCase):
     def test_a_transaction_that_happened_is_told_though_its_connection_is_lost(self):
         redis = RedisServer()
         self.addCleanup(redis.stop)
-        way = HeldBack(redis)
+        sent = collections.defaultdict(bytes)  # On each connection.
+
+        def on_data(number, upwards, data):
+            sent[number] += data if upwards else b""
+            return None if upwards and b":subscriber" in sent[number] else data
+
+        way = Way(redis.port, on_data)
         self.addCleanup(way.stop)
         hawser = Hawser(f"redis://127.0.0.1:{way.port}", timeout_command="1s", timeout_total="1s")
         self.addCleanup(hawser.stop)
@@ -533,7 +486,7 @@ class LostBehindExec(unittest.TestCase):
         client.send("EXEC")
         eventually(lambda: direct("GET", "a") == b"1", "it happened")
         time.sleep(0.3)  # And its reply has come.
-        way.end_role(b":pinned")
+        way.cut(next(number for number, words in sent.items() if b":pinned" in words))
         reply = client.read()
         self.assertIsInstance(reply, list)
         self.assertEqual((reply[0], reply[2]), ("OK", "OK"))

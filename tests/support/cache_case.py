@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import tempfile
 import threading
 import time
@@ -111,54 +110,3 @@ class CacheCase(HawserCase):
         """A client's next reply, and the seconds until it came."""
         start = time.monotonic()
         return client.read(), time.monotonic() - start
-
-
-class Way:
-    """A way to Redis that a test can interfere with: on_data(connection number, upwards, data)
-    gives the bytes to hand on, or nothing to cut the connection."""
-
-    def __init__(self, port, on_data):
-        self.target = port
-        self.on_data = on_data
-        self.number = 0
-        self.sockets = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                near = self.listener.accept()[0]
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                near.close()
-                continue
-            self.number += 1
-            self.sockets += [near, far]
-            for way in [(near, far, True), (far, near, False)]:
-                threading.Thread(target=self.pump, args=(self.number, *way), daemon=True).start()
-
-    def pump(self, number, source, sink, upwards):
-        try:
-            while data := source.recv(65536):
-                handed_on = self.on_data(number, upwards, data)
-                if not handed_on:
-                    break
-                sink.sendall(handed_on)
-                if len(handed_on) < len(data):
-                    break
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def stop(self):
-        for each in [self.listener, *self.sockets]:
-            each.close()
