@@ -4,10 +4,10 @@
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/traffic/blocking_time.hpp"
+#include "proxy/traffic/hello_reply.hpp"
 #include "proxy/traffic/words.hpp"
 #include "proxy/transactions/redirection.hpp"
 #include "proxy/transactions/splice.hpp"
-#include "proxy/upstream/context_handler.hpp"
 
 namespace hawser {
 

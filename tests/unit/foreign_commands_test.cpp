@@ -1,4 +1,4 @@
-#include "proxy/upstream/foreign_commands.hpp"
+#include "proxy/commands/foreign_commands.hpp"
 
 #include <gtest/gtest.h>
 

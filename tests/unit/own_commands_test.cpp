@@ -1,4 +1,4 @@
-#include "proxy/upstream/own_commands.hpp"
+#include "proxy/commands/own_commands.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "proxy/upstream/script_handler.hpp"
+#include "proxy/commands/script_handler.hpp"
 
 #include <utility>
 

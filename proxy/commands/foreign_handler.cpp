@@ -1,4 +1,4 @@
-#include "proxy/upstream/foreign_handler.hpp"
+#include "proxy/commands/foreign_handler.hpp"
 
 #include "proxy/traffic/words.hpp"
 

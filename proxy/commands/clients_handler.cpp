@@ -1,4 +1,4 @@
-#include "proxy/upstream/clients_handler.hpp"
+#include "proxy/commands/clients_handler.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "proxy/blocking/script_kill_handler.hpp"
+#include "proxy/commands/script_kill_handler.hpp"
 
 namespace hawser {
 

@@ -1,10 +1,10 @@
-#include "proxy/upstream/command_handler.hpp"
+#include "proxy/commands/command_handler.hpp"
 
 #include <utility>
 
+#include "proxy/commands/own_commands.hpp"
 #include "proxy/traffic/reply_tap.hpp"
 #include "proxy/traffic/stored_request.hpp"
-#include "proxy/upstream/own_commands.hpp"
 
 namespace hawser {
 

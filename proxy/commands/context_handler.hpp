@@ -9,9 +9,6 @@
 
 namespace hawser {
 
-/// HELLO's reply to a client, as Redis shapes it.
-std::string hello_reply(RespVersion resp, std::string_view server_version, std::uint64_t client_id);
-
 /// The commands that choose a client's context: AUTH, HELLO and SELECT. Each changes it only on the
 /// upstream's word: a password it accepted, a database whose lane it opened.
 class ContextHandler final : public Handler {

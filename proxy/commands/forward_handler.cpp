@@ -1,4 +1,4 @@
-#include "proxy/upstream/forward_handler.hpp"
+#include "proxy/commands/forward_handler.hpp"
 
 namespace hawser {
 

@@ -1,4 +1,4 @@
-#include "proxy/upstream/info_handler.hpp"
+#include "proxy/commands/info_handler.hpp"
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/traffic/reply_tap.hpp"

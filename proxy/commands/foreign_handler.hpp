@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
+#include "proxy/commands/foreign_commands.hpp"
 #include "proxy/traffic/circuit_events.hpp"
 #include "proxy/traffic/handler.hpp"
-#include "proxy/upstream/foreign_commands.hpp"
 #include "proxy/upstream/upstream.hpp"
 
 namespace hawser {

@@ -1,10 +1,11 @@
-#include "proxy/upstream/context_handler.hpp"
+#include "proxy/commands/context_handler.hpp"
 
 #include <climits>
 #include <optional>
 
 #include "protocol/reply_writer.hpp"
 #include "proxy/traffic/client_names.hpp"
+#include "proxy/traffic/hello_reply.hpp"
 #include "proxy/traffic/words.hpp"
 
 namespace hawser {
@@ -20,28 +21,6 @@ std::string error_reply(std::string_view text) {
 }
 
 }  // namespace
-
-std::string hello_reply(RespVersion resp, std::string_view server_version,
-                        std::uint64_t client_id) {
-  std::string reply;
-  protocol::ReplyWriter writer(reply, resp);
-  writer.map(7);
-  writer.bulk("server");
-  writer.bulk("redis");
-  writer.bulk("version");
-  writer.bulk(server_version);
-  writer.bulk("proto");
-  writer.integer(static_cast<int>(resp));
-  writer.bulk("id");
-  writer.integer(static_cast<std::int64_t>(client_id));
-  writer.bulk("mode");
-  writer.bulk("standalone");
-  writer.bulk("role");
-  writer.bulk("master");
-  writer.bulk("modules");
-  writer.array(0);
-  return reply;
-}
 
 /// A HELLO on its way.
 struct ContextHandler::Hello {
