@@ -1,11 +1,13 @@
 """CLIENT LIST, KILL, PAUSE and UNPAUSE are about hawser's clients; Redis decides who may use them."""
 
+import collections
 import time
 import unittest
 
 from case import HawserCase
-from resp import ErrorReply
-from servers import eventually
+from resp import Client, ErrorReply
+from servers import Hawser, RedisServer, eventually
+from way import Way
 
 
 def fields(line):
@@ -240,28 +242,6 @@ class LongPause(HawserCase):
         self.assertEqual(other("GET", "c"), b"1")
         self.assertIsNone(blocked.read())
 
-    def test_one_that_is_given_up_ends_itself_and_no_earlier_one(self):
-        client, direct = self.client(), self.direct()
-        # Redis serves others between two of them.
-        script = "local n = 0 for i = 1, 3000000 do n = n + 1 end return n --" + "x" * 65536
-        for earlier in (True, False):
-            if earlier:
-                self.assertEqual(client("CLIENT", "PAUSE", 60000, "WRITE"), "OK")
-                self.assertEqual(client("CLIENT", "PAUSE", 0), "OK")  # Ends it no sooner.
-            slow, writer = self.client(), self.client()
-            for _ in range(30):
-                slow.send("EVAL_RO", script, 0)
-            time.sleep(0.1)  # Some are on their way by now.
-            self.assertTrue(client("CLIENT", "PAUSE", 60000, "WRITE").startswith("PROXYTIMEOUT"))
-            for _ in range(30):
-                slow.read()
-            writer.send("SET", "held", str(earlier))
-            if earlier:
-                time.sleep(0.5)
-                self.assertIsNone(direct("GET", "held"))
-                self.assertEqual(client("CLIENT", "UNPAUSE"), "OK")
-            self.assertEqual(writer.read(), "OK")
-
     def test_it_ends_with_redis(self):
         client = self.client()
         client("CLIENT", "PAUSE", 600000)
@@ -270,6 +250,53 @@ class LongPause(HawserCase):
         self.assertTrue(client("GET", "k").startswith("PROXY"))
         self.redis.start()
         eventually(lambda: client("PING") == "PONG", "it goes on")
+
+
+class GivenUp(unittest.TestCase):
+    """What is on its way does not come to an end in the time that PAUSE has."""
+
+    def setUp(self):
+        self.redis = RedisServer()
+        self.addCleanup(self.redis.stop)
+        self.sent = collections.defaultdict(bytes)  # On each connection.
+        self.held = None  # The connection whose replies do not arrive.
+        self.way = Way(self.redis.port, self.on_data)
+        self.addCleanup(self.way.stop)
+        self.hawser = Hawser(f"redis://127.0.0.1:{self.way.port}", timeout_total="500ms",
+                             timeout_command="400ms", timeout_script="60s")
+        self.addCleanup(self.hawser.stop)
+
+    def on_data(self, number, upwards, data):
+        if upwards:
+            self.sent[number] += data
+        return None if number == self.held and not upwards else data
+
+    def client(self, port=None):
+        client = Client(port or self.hawser.port)
+        self.addCleanup(client.close)
+        return client
+
+    def test_the_pause_ends_and_no_earlier_one(self):
+        client, slow, direct = self.client(), self.client(), self.client(self.redis.port)
+        for earlier in (True, False):
+            self.assertEqual(slow("SET", "n", 0), "OK")
+            if earlier:
+                self.assertEqual(client("CLIENT", "PAUSE", 60000, "WRITE"), "OK")
+                self.assertEqual(client("CLIENT", "PAUSE", 0), "OK")  # Ends it no sooner.
+            self.held = max(number for number, words in self.sent.items() if b":main" in words)
+            slow.send("EVAL_RO", "return 1", 0)
+            eventually(lambda: b"return 1" in self.sent[self.held], "it is on its way")
+            self.assertTrue(client("CLIENT", "PAUSE", 60000, "WRITE").startswith("PROXYTIMEOUT"))
+            self.way.cut(self.held)
+            self.assertTrue(slow.read().startswith("PROXYLOST"))
+            writer = self.client()
+            number = writer("CLIENT", "ID")
+            writer.send("SET", "held", str(earlier))
+            if earlier:
+                eventually(lambda: listed(client)[number]["qbuf"] != "0", "it is held")
+                self.assertIsNone(direct("GET", "held"))
+                self.assertEqual(client("CLIENT", "UNPAUSE"), "OK")
+            self.assertEqual(writer.read(), "OK")
 
 
 class Order(HawserCase):
