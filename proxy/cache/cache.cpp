@@ -8,7 +8,7 @@ Cache::Cache(Upstream& upstream, Handler& forward, Handler& ordinary)
       caller_(upstream),
       invalidator_(caller_, keys_, stats_),
       publisher_(upstream, upstream.settings().cache.channel, stats_),
-      invalidations_(upstream, invalidator_, publisher_, stats_),
+      invalidations_(upstream, invalidator_, publisher_, support_, stats_),
       keeper_(caller_, keys_, invalidations_, stats_),
       commands_({.upstream = upstream,
                  .keys = keys_,
@@ -33,10 +33,7 @@ Cache::Cache(Upstream& upstream, Handler& forward, Handler& ordinary)
                            .next = ordinary,
                            .note_use = [this](const Context& context) { note_use(context); }});
   }
-  support_.on_available([this] {
-    keeper_.look_at(Passage::control,
-                    {.user = kUpstreamUser, .database = upstream_.home_database()});
-  });
+  support_.on_available([this] { keeper_.look_everywhere(); });
 }
 
 Handler* Cache::bus(Handler& publish) {

@@ -365,16 +365,10 @@ Taken CacheHandler::invalidate(Client& client, const Request& request,
   Invalidations::Calls calls;
   if (command.is_async) calls.begun = tell;
   calls.done = [held, tell](const InvalidationResult& result) {
-    switch (result.kind) {
-      case InvalidationResult::Kind::done:
-        tell(result.keys);
-        break;
-      case InvalidationResult::Kind::error:
-        held->complete(result.error);
-        break;
-      case InvalidationResult::Kind::not_sent:
-        held->fail(result.failure, result.number);
-        break;
+    if (result.kind == InvalidationResult::Kind::done) {
+      tell(result.keys);
+    } else {
+      answer_undone(*held, result);
     }
   };
   parts_.invalidations.perform(

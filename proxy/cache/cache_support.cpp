@@ -13,6 +13,10 @@ namespace hawser {
 namespace {
 
 constexpr int kOldestMajor = 5;
+/// ARGV channel -> 0: the user may not publish there. Redis tells since 7.0.
+constexpr std::string_view kMayPublish =
+    "if redis.acl_check_cmd and not redis.acl_check_cmd('PUBLISH', ARGV[1], '') then return 0 end\n"
+    "return 1";
 
 int major_of(std::string_view version) {
   int major = 0;
@@ -36,6 +40,12 @@ CacheSupport::CacheSupport(Upstream& upstream, const CacheKeys& keys, CacheStats
 CacheSupport::Verdict CacheSupport::verdict(UserId user) const {
   const auto found = states_.find(user);
   return found == states_.end() ? Verdict::unknown : found->second.verdict;
+}
+
+bool CacheSupport::may_publish(UserId user) {
+  const State& state = states_[user];
+  if (!state.may_publish && state.ask_again <= upstream_.loop().now()) ask(user);
+  return state.may_publish;
 }
 
 const std::string& CacheSupport::reason(UserId user) const {
@@ -79,15 +89,18 @@ void CacheSupport::ask(UserId user) {
     return;
   }
   state.is_asking = true;
-  upstream_.control().ask({.user = user,
-                           .commands = {{"INFO", "memory"},
-                                        {"MULTI"},
-                                        {"EXEC"},
-                                        {"EVAL", lua::kProbe, "1", keys_.probe()},
-                                        {"EVALSHA", probe_.digest, "1", keys_.probe()},
-                                        {"SCAN", "0", "COUNT", "1"}}},
-                          upstream_.loop().now() + upstream_.settings().timeout.command,
-                          [this, user](const ControlAnswer& answer) { on_answer(user, answer); });
+  // The first is for the eviction policy, the last for the bus; the others have to be allowed.
+  upstream_.control().ask(
+      {.user = user,
+       .commands = {{"INFO", "memory"},
+                    {"MULTI"},
+                    {"EXEC"},
+                    {"EVAL", lua::kProbe, "1", keys_.probe()},
+                    {"EVALSHA", probe_.digest, "1", keys_.probe()},
+                    {"SCAN", "0", "COUNT", "1"},
+                    {"EVAL", std::string(kMayPublish), "0", upstream_.settings().cache.channel}}},
+      upstream_.loop().now() + upstream_.settings().timeout.command,
+      [this, user](const ControlAnswer& answer) { on_answer(user, answer); });
 }
 
 bool CacheSupport::is_too_old() const {
@@ -119,9 +132,11 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
     stats_.evictable.set(eviction_.empty() ? 0 : 1);
     warn_of_eviction();
   }
-  const auto refusal = std::find_if(answer.replies.begin() + 1, answer.replies.end(),
+  const ControlReply& publishes = answer.replies.back();
+  states_[user].may_publish = !publishes.is_integer || publishes.number != 0;
+  const auto refusal = std::find_if(answer.replies.begin() + 1, answer.replies.end() - 1,
                                     [](const ControlReply& reply) { return reply.is_error; });
-  if (refusal == answer.replies.end()) {
+  if (refusal == answer.replies.end() - 1) {
     settle(user, Verdict::good, {}, true);
   } else if (refusal_of("-" + refusal->text) != Refusal::final) {
     settle(user, Verdict::good, {}, false);
@@ -144,6 +159,7 @@ void CacheSupport::settle(UserId user, Verdict verdict, std::string reason, bool
   if (is_sure) state.reason = std::move(reason);
   if (is_sure && verdict == Verdict::good) {
     state.pause = kPause;
+    state.ask_again = upstream_.loop().now() + kPause;
     if (user == kUpstreamUser && on_available_) on_available_();
   } else {
     state.ask_again = upstream_.loop().now() + state.pause;

@@ -24,6 +24,9 @@ class CacheSupport final : private LaneEvents {
 
   enum class Verdict : std::uint8_t { unknown, good, refused };
   Verdict verdict(UserId user) const;
+  /// Whether the user may publish on the bus, as far as is known; if not it is asked again from
+  /// time to time.
+  bool may_publish(UserId user);
   /// Why it is refused, in one line.
   const std::string& reason(UserId user) const;
   /// Holds the client until the verdict on its user is known; the request is to be taken later.
@@ -48,6 +51,7 @@ class CacheSupport final : private LaneEvents {
     Verdict verdict = Verdict::unknown;
     std::string reason;
     bool is_sure = false;
+    bool may_publish = true;
     bool is_asking = false;
     Duration pause = kPause;  ///< Before it is asked again, if it was no good.
     TimePoint ask_again{};

@@ -87,6 +87,22 @@ if not stored.err then redis.call('UNLINK', KEYS[2]) end
 return stored
 )lua";
 
+/// The first half of a write that has tags by a rule: the write itself, of so many words.
+constexpr std::string_view kWritten = R"lua(
+local words = tonumber(ARGV[3])
+local reply
+if words > 6000 then
+  -- Only MSET has so many; Lua hands on some thousands at a time.
+  for at = 5, 3 + words, 6000 do
+    reply = redis.pcall(ARGV[4], unpack(ARGV, at, math.min(at + 5999, 3 + words)))
+    if reply.err then return reply end
+  end
+else
+  reply = redis.pcall(unpack(ARGV, 4, 3 + words))
+  if type(reply) == 'table' and reply.err then return reply end
+end
+)lua";
+
 std::string operator+(std::string_view a, std::string_view b) {
   return std::string(a).append(b);
 }
@@ -116,10 +132,7 @@ if ARGV[4] ~= '' then
 end
 )lua" + kStoreLeased;
 
-const std::string kWrite = R"lua(
-local words = tonumber(ARGV[3])
-local reply = redis.pcall(unpack(ARGV, 4, 3 + words))
-if type(reply) == 'table' and reply.err then return reply end
+const std::string kWrite = kWritten + R"lua(
 local refused
 local at = 4 + words
 while at < #ARGV do
@@ -131,10 +144,7 @@ if refused and ARGV[1] == '' then return {reply, refused} end
 return reply
 )lua";
 
-const std::string kWritePruning = kPrune + R"lua(
-local words = tonumber(ARGV[3])
-local reply = redis.pcall(unpack(ARGV, 4, 3 + words))
-if type(reply) == 'table' and reply.err then return reply end
+const std::string kWritePruning = kPrune + kWritten + R"lua(
 local refused
 local pruned = 0
 local at = 4 + words
@@ -170,7 +180,10 @@ if not granted then
   return 0
 end
 if granted.err then
-  if value then return {value, state, false} end
+  -- A full server grants nothing, but what it has can be read.
+  local word = string.match(granted.err, '^-?(%u+)')
+  local is_full = word == 'OOM' or word == 'MISCONF' or word == 'NOREPLICAS'
+  if value or is_full then return {value, state, false} end
   return granted
 end
 local last = redis.call('GET', KEYS[4])
@@ -268,8 +281,11 @@ if redis.call('EXISTS', KEYS[4]) == 0 then
   local sequence = time[1] * 1000000 + time[2]
   local last = redis.call('ZREVRANGE', KEYS[5], 0, 0, 'WITHSCORES')
   if last[2] and tonumber(last[2]) > sequence then sequence = tonumber(last[2]) end
+  sequence = string.format('%.0f', sequence)
   redis.call('RENAME', KEYS[3], KEYS[4])
-  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', sequence))
+  redis.call('HSET', KEYS[1], ARGV[1], sequence)
+  -- Whatever begins from now on is above it, also where the clock was set back.
+  redis.call('ZADD', KEYS[5], sequence, 'd')
 end
 local members = redis.call('ZRANGE', KEYS[4], 0, ARGV[2] - 1)
 local count = redis.pcall('UNLINK', unpack(members))

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "proxy/traffic/slot_handle.hpp"
+
 namespace hawser {
 
 class Client;
@@ -16,6 +18,8 @@ class WriteRules {
   /// Inside a transaction: appends to `out` what is to be sent in the place of `request`, one
   /// request with the same reply. False, and nothing appended: the request itself.
   virtual bool rewrite_queued(const Client& client, const Request& request, std::string& out) = 0;
+  /// For the reply to such a request: passes it on to `slot`.
+  virtual SlotHandle watch_rewritten(const Client& client, SlotHandle slot) = 0;
 
  protected:
   ~WriteRules() = default;

@@ -282,6 +282,7 @@ void PinnedStay::submit(const Request& request, Action action, SlotHandle slot) 
   std::string tagged;
   if (parts_.rules != nullptr && parts_.rules->rewrite_queued(client_, request, tagged)) {
     bytes = tagged;
+    slot = parts_.rules->watch_rewritten(client_, std::move(slot));
   }
   if (action == Action::stand_in) bytes = kStandIn;
   if (const auto target = redirection_of(request)) {

@@ -31,7 +31,9 @@ class SharedBlock::ExecTap final : public ReplyTap {
 };
 
 Taken SharedBlock::handle(Client& client, Request& request) {
-  if (rules_ == nullptr || !rules_->rewrite_queued(client, request, bytes_)) {
+  if (rules_ != nullptr && rules_->rewrite_queued(client, request, bytes_)) {
+    rewritten_.push_back(gathered_.size());
+  } else {
     std::string scratch;
     bytes_ += request.wire(scratch);
   }
@@ -46,6 +48,9 @@ Taken SharedBlock::handle(Client& client, Request& request) {
   client.set_route(lane);
   std::vector<SlotHandle> slots;
   for (const Request& each : gathered_) slots.push_back(client.open_slot(each));
+  for (const std::size_t i : rewritten_) {
+    slots[i] = rules_->watch_rewritten(client, std::move(slots[i]));
+  }
   slots.back() = SlotHandle(*new ExecTap(upstream_, client.context(), std::move(slots.back())), 0);
   upstream_.forward_block(lane, bytes_, std::move(slots), request);
   return Taken::yes;

@@ -31,6 +31,7 @@ class SharedBlock final : public Handler, public std::enable_shared_from_this<Sh
   /// What slots need to know; they are opened with the last request, so that a long block does not
   /// count as so many unanswered requests before it is sent.
   std::vector<Request> gathered_;
+  std::vector<std::size_t> rewritten_;  ///< Which of them were sent as something else.
 };
 
 }  // namespace hawser

@@ -189,8 +189,13 @@ class NotPerformed(BusCase):
                      '{"type":"keys","target":["k"],"origin":"o","sequence":7,"time":"x"}'):
             self.assertEqual(client("PUBLISH", CHANNEL, text), 1)
             self.assertEqual(listener.read()[2], text.encode())
+        # Numbers that applications have given are their own.
+        for number in (8, 1, 1, 5):
+            text = json.dumps({"origin": "other", "sequence": number})
+            self.assertEqual(client("PUBLISH", CHANNEL, text), 1)
+            self.assertEqual(listener.read()[2], text.encode())
         self.assertEqual(direct("GET", "k"), b"1")
-        self.assertEqual(self.result(hawsers[0], "forwarded"), 3)
+        self.assertEqual(self.result(hawsers[0], "forwarded"), 7)
 
     def test_what_is_not_understood_goes_on_unchanged_is_counted_and_told_once(self):
         redis, hawsers = self.started()
@@ -267,6 +272,11 @@ class Users(BusCase):
         plain("SET", "k", 1)
         refused = mute("PUBLISH", CHANNEL, message("keys", "k"))
         self.assert_error(refused, "NOPERM")
+        self.assertEqual(plain("GET", "k"), b"1")
+        # Whoever may delete asks hawser to, and hawser tells the others.
+        plain("CACHE.SET", "k", 1, "TAGS", 1, "t")
+        self.assertEqual(mute("CACHE.INVALIDATE", "t"), 1)
+        self.assert_told(listener, "tags", ["t"])
         # Without the commands the feature needs it is refused in words, and the rest works.
         weak = self.client(hawser, "weak", "pw")
         plain("SET", "k", 1)
@@ -291,7 +301,7 @@ class Users(BusCase):
 
 
 class Gaps(BusCase):
-    def stamped(self, sequence, origin="elsewhere-1"):
+    def stamped(self, sequence, origin="elsewhere-0123456789abcdef"):
         return json.dumps({"type": "keys", "target": ["k"], "origin": origin,
                            "sequence": sequence, "time": "2026-01-31T12:00:00.000Z"})
 
@@ -302,7 +312,7 @@ class Gaps(BusCase):
         other = self.subscriber(hawser, channel="other")
         for sequence in (5, 6, 6, 5, 7, 1, 7, 8):
             direct("PUBLISH", CHANNEL, self.stamped(sequence))
-            direct("PUBLISH", CHANNEL, self.stamped(sequence, "elsewhere-2"))
+            direct("PUBLISH", CHANNEL, self.stamped(sequence, "elsewhere-fedcba9876543210"))
             direct("PUBLISH", "other", self.stamped(sequence))
         for listener in listeners:
             seen = [json.loads(listener.read()[2])["sequence"] for _ in range(8)]

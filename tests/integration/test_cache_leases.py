@@ -186,6 +186,17 @@ class Holders(CacheCase):
         self.assertGreater(sum(done), 20)
 
 
+class Full(CacheCase):
+    def test_a_miss_is_a_miss_though_no_lease_can_be_granted(self):
+        client, direct = self.client(), self.direct()
+        direct("CONFIG", "SET", "maxmemory", 1)
+        try:
+            self.assertEqual(client("CACHE.GET", "k", "LEASE", 1000), MISS)
+        finally:
+            direct("CONFIG", "SET", "maxmemory", 0)
+        self.assertIsNotNone(client("CACHE.GET", "k", "LEASE", 1000)[2])
+
+
 class ShortWait(CacheCase):
     settings = {"cache_wait": "300ms"}
 

@@ -249,6 +249,31 @@ class Rules(CacheCase):
             direct("AUTH", "wide", "p")
             self.assertEqual(client(*words), direct(*words), words)
 
+    def test_rights_that_become_narrower(self):
+        for i, watch in enumerate([(), [("WATCH", "w")]]):
+            self.user(f"less{i}", "+@all", "~*", "&*")
+            client = self.client()
+            client("AUTH", f"less{i}", "p")
+            self.assertEqual(client("SET", K, 1), "OK")
+            self.user(f"less{i}", "+@all", "-eval", "-evalsha", "~*", "&*")
+            transaction = [*watch, ("MULTI",), ("SET", K, 2), ("EXEC",)]
+            client.pipeline(*transaction)  # That finds it out.
+            self.assertEqual(client.pipeline(*transaction)[-1], ["OK"])
+            self.assertEqual(client("SET", K, 3), "OK")
+
+    def test_more_keys_than_lua_hands_on_at_a_time(self):
+        keys = [f"r:1:{i}" for i in range(20000)]
+        words = ["MSET", *[word for key in keys for word in (key, "v")]]
+        for before, after in [((), ()), ([("MULTI",)], [("EXEC",)])]:
+            client = self.client()
+            client.pipeline(*before, words, *after)
+            self.assertEqual(client("GET", keys[-1]), b"v")
+            self.assertEqual(self.redis_itself("ZCARD", index("all")), len(keys))
+            self.assertEqual(client("CACHE.INVALIDATE", "all"), len(keys))
+            self.assertEqual(client("EXISTS", *keys), 0)
+        self.assertEqual(client(*words[:-1]), self.redis_itself(*words[:-1]))
+        self.assertEqual(client("EXISTS", *keys), 0)
+
     def test_a_user_who_writes_in_transactions_only(self):
         for i, watch in enumerate([(), [("WATCH", "w")]]):
             self.user(f"new{i}", "+@all", "~*", "&*")

@@ -1,13 +1,16 @@
 """The indexes of tags: never without a key that is there, never for long with one that is not; and
 the scripts behind them, which Redis may forget."""
 
+import os
+import pathlib
 import random
+import tempfile
 import time
 import unittest
 
-from cache_case import CHANNEL, CacheCase, in_threads, index
+from cache_case import CHANNEL, PREFIX, CacheCase, in_threads, index
 from resp import Client, Closed, ErrorReply
-from servers import Hawser, eventually
+from servers import Hawser, RedisServer, eventually
 from way import Way
 
 
@@ -33,6 +36,64 @@ class Odd(CacheCase):
         self.assertTrue(client("CACHE.INVALIDATE", "good", "bad").startswith("WRONGTYPE"))
         self.assertIsNone(client("GET", "k"))
         self.assertIn(b"good", listener.read()[2])
+
+
+class ClockSetBack(unittest.TestCase):
+    def client(self, port):
+        client = Client(port)
+        self.addCleanup(client.close)
+        return client
+
+    def test_an_invalidation_that_begins_afterwards_keeps_its_word(self):
+        folder = tempfile.TemporaryDirectory(prefix="hawser-clock-")
+        self.addCleanup(folder.cleanup)
+        offset = pathlib.Path(folder.name) / "offset"
+        offset.write_text("0")
+        redis = RedisServer(prefix=("env", f"HAWSER_CLOCK_OFFSET={offset}",
+                                    f"LD_PRELOAD={os.environ['HAWSER_CLOCK_OFFSET_LIBRARY']}"))
+        self.addCleanup(redis.stop)
+        hawser = Hawser(redis, cache_batch=1)
+        self.addCleanup(hawser.stop)
+        direct, writer = self.client(redis.port), self.client(hawser.port)
+
+        def fill(prefix, count):
+            writer.pipeline(*[("CACHE.SET", f"{prefix}{i}", "v", "TAGS", 1, "t")
+                              for i in range(count)])
+
+        # What the second one is to delete is set apart when the first has done its part.
+        jobs = [self.client(hawser.port) for _ in range(3)]
+        fill("a", 2000)
+        jobs[0].send("CACHE.INVALIDATE", "t")
+        eventually(lambda: direct("EXISTS", PREFIX + b"drain:t") == 1, "it is at it")
+        fill("b", 2000)
+        jobs[1].send("CACHE.INVALIDATE", "t")
+        deleted = jobs[0].read()  # They do it together.
+        eventually(lambda: direct("EXISTS", PREFIX + b"drain:t") == 1, "the second is at it")
+        now = direct("TIME")
+        offset.write_text("-30")
+        eventually(lambda: direct("TIME") < now, "the clock is set back")
+        fill("c", 100)
+        deleted += jobs[2]("CACHE.INVALIDATE", "t")
+        self.assertEqual(direct("EXISTS", *[f"c{i}" for i in range(100)]), 0)
+        self.assertEqual(deleted + jobs[1].read(), 4100)
+
+
+class OtherDatabase(CacheCase):
+    def test_what_was_left_there_is_finished_by_the_next_one_that_starts(self):
+        direct = self.client(self.redis.port)
+        direct("SELECT", 3)
+        doomed = Hawser(self.redis, cache_batch=1)
+        client = self.client(doomed.port)
+        client("SELECT", 3)
+        client.pipeline(*[("CACHE.SET", f"k{i}", "v", "TAGS", 1, "t") for i in range(5000)])
+        client.send("CACHE.INVALIDATE", "t")
+        eventually(lambda: direct("EXISTS", PREFIX + b"drain:t") == 1, "it is at it")
+        doomed.process.kill()
+        doomed.process.wait()
+        self.assertGreater(direct("ZCARD", PREFIX + b"drain:t"), 0)
+        later = Hawser(self.redis)
+        self.addCleanup(later.stop)
+        eventually(lambda: direct("EXISTS", "k4999", PREFIX + b"drain:t") == 0, "finished", 20)
 
 
 class Atomic(CacheCase):

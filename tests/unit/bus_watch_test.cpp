@@ -83,7 +83,7 @@ TEST(BusListenerTest, TellsOfGapsAndOfLostStreams) {
   EXPECT_NE(stream, 0U);
   EXPECT_NE(stream, other);
   const auto message = [](std::uint64_t sequence) {
-    return stamp(R"({"type":"keys","target":"k"})", "o", sequence, 0);
+    return stamp(R"({"type":"keys","target":"k"})", "pod-0123456789abcdef/2", sequence, 0);
   };
   EXPECT_EQ(listener.on_message(stream, message(1)), kDeliver);
   EXPECT_EQ(listener.on_message(stream, message(1)), kRepetition);
@@ -98,6 +98,10 @@ TEST(BusListenerTest, TellsOfGapsAndOfLostStreams) {
   listener.end_stream(stream, true);
   EXPECT_EQ(gaps, 2);
   EXPECT_EQ(listener.on_message(stream, message(9)), kDeliver);
+  // Not a hawser's.
+  const std::string foreign = stamp(R"({"type":"keys","target":"k"})", "app", 1, 0);
+  EXPECT_EQ(listener.on_message(stream, foreign), kDeliver);
+  EXPECT_EQ(listener.on_message(stream, foreign), kDeliver);
 }
 
 TEST(BusListenerTest, WhatIsNotStampedIsAlwaysDelivered) {

@@ -28,13 +28,17 @@ Taken BusHandler::intercept(Client& client, Request& request) {
   return taken;
 }
 
-Taken BusHandler::perform(Client& client, const Request& request, const BusMessage& message) {
+Taken BusHandler::perform(Client& client, Request& request, const BusMessage& message) {
   // As CACHE.INVALIDATE: behind all that the client has asked before.
   if (client.unanswered() > 0) return Taken::later;
   Upstream& upstream = parts_.upstream;
   if (upstream.circuit().allows()) {
     switch (parts_.support.verdict(client.context().user)) {
       case CacheSupport::Verdict::good:
+        // Redis has the words for it.
+        if (!parts_.support.may_publish(client.context().user)) {
+          return parts_.publish.handle(client, request);
+        }
         break;
       case CacheSupport::Verdict::refused:
         client.open_slot(request).complete("-ERR invalidations are not available: " +
@@ -55,16 +59,10 @@ Taken BusHandler::perform(Client& client, const Request& request, const BusMessa
                                            upstream.loop().now() + given, given);
   Invalidations::Calls calls;
   calls.done = [this, held](const InvalidationResult& result) {
-    switch (result.kind) {
-      case InvalidationResult::Kind::done:
-        parts_.stats.performed.add();
-        break;
-      case InvalidationResult::Kind::error:
-        held->complete(result.error);
-        break;
-      case InvalidationResult::Kind::not_sent:
-        held->fail(result.failure, result.number);
-        break;
+    if (result.kind == InvalidationResult::Kind::done) {
+      parts_.stats.performed.add();
+    } else {
+      answer_undone(*held, result);
     }
   };
   calls.published = [held](std::string_view reply) { held->complete(reply); };

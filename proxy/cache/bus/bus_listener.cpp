@@ -6,7 +6,7 @@ namespace hawser {
 
 ChannelVerdict BusListener::on_message(std::uint64_t stream, std::string_view payload) {
   const auto stamp = read_stamp(payload);
-  if (!stamp) return ChannelVerdict::deliver;  // Not of any hawser: nothing is known of it.
+  if (!stamp || !is_hawsers_origin(stamp->origin)) return ChannelVerdict::deliver;
   const ChannelVerdict verdict = watch_.on_message(stream, stamp->origin, stamp->sequence);
   if (verdict == ChannelVerdict::repetition) stats_.repeated.add();
   if (verdict == ChannelVerdict::gap) {

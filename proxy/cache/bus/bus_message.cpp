@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "proxy/traffic/words.hpp"
+
 namespace hawser {
 
 namespace {
@@ -39,7 +41,7 @@ std::string_view view_of(const json::string& text) {
   return {text.data(), text.size()};
 }
 
-std::string quoted(std::string_view text) {
+std::string as_json(std::string_view text) {
   return json::serialize(json::string_view(text.data(), text.size()));
 }
 
@@ -198,7 +200,7 @@ std::string stamp(std::string_view original, std::string_view origin, std::uint6
   out.reserve(body.size() + origin.size() + 96);
   if (!body.ends_with('{')) out += ',';
   out += "\"origin\":";
-  out += quoted(origin);
+  out += as_json(origin);
   out += kSequenceField.substr(1);
   out += std::to_string(sequence);
   out += kTimeField;
@@ -227,6 +229,17 @@ std::optional<BusStamp> read_stamp(std::string_view text) {
   return BusStamp{std::string(name), number};
 }
 
+bool is_hawsers_origin(std::string_view origin) {
+  const std::size_t slash = origin.rfind('/');
+  if (slash != std::string_view::npos && to_integer(origin.substr(slash + 1))) {
+    origin = origin.substr(0, slash);
+  }
+  constexpr std::size_t kDigits = 16;
+  if (origin.size() <= kDigits || origin[origin.size() - kDigits - 1] != '-') return false;
+  return origin.substr(origin.size() - kDigits).find_first_not_of("0123456789abcdef") ==
+         std::string_view::npos;
+}
+
 ComposedBusMessage compose(BusMessage::Type type, std::span<const std::string> targets,
                            std::string_view source) {
   ComposedBusMessage out;
@@ -237,7 +250,7 @@ ComposedBusMessage compose(BusMessage::Type type, std::span<const std::string> t
       continue;
     }
     if (!list.empty()) list += ',';
-    list += quoted(target);
+    list += as_json(target);
   }
   if (list.empty()) return out;
   out.text = "{\"type\":\"";
@@ -247,7 +260,7 @@ ComposedBusMessage compose(BusMessage::Type type, std::span<const std::string> t
   out.text += ']';
   if (!source.empty() && is_utf8(source)) {
     out.text += ",\"source\":";
-    out.text += quoted(source);
+    out.text += as_json(source);
   }
   out.text += '}';
   return out;

@@ -55,6 +55,10 @@ std::string stamp(std::string_view original, std::string_view origin, std::uint6
 /// constant time if the three fields stand at the end as stamp() puts them.
 std::optional<BusStamp> read_stamp(std::string_view text);
 
+/// Whether it may be a hawser's name for itself: anything, '-' and 16 digits (see random_hex()),
+/// and perhaps '/' and a number. Applications may have a field of that name, too.
+bool is_hawsers_origin(std::string_view origin);
+
 /// A message of hawser's own, to be stamped.
 struct ComposedBusMessage {
   std::string text;          ///< Empty if no target was left.

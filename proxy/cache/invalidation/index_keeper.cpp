@@ -5,6 +5,7 @@
 #include "proxy/cache/lua_scripts.hpp"
 #include "proxy/cache/random_hex.hpp"
 #include "proxy/cache/redis_refusal.hpp"
+#include "proxy/traffic/words.hpp"
 #include "proxy/upstream/handshake.hpp"
 
 namespace hawser {
@@ -28,6 +29,19 @@ constexpr std::string_view kSweepCount = "200";
 /// KEYS draining; ARGV tag -> 1 or 0
 constexpr std::string_view kIsKnown =
     "if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 1 end\nreturn 0";
+
+/// Those with keys in them, from INFO keyspace: lines that begin with "db", a number and ':'.
+std::vector<std::uint32_t> databases_in(std::string_view info) {
+  std::vector<std::uint32_t> found;
+  while (!info.empty()) {
+    const std::string_view line = info.substr(0, info.find('\n'));
+    info.remove_prefix(std::min(info.size(), line.size() + 1));
+    const auto number =
+        line.starts_with("db") ? to_integer(line.substr(2, line.find(':') - 2)) : std::nullopt;
+    if (number) found.push_back(static_cast<std::uint32_t>(*number));
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -99,12 +113,23 @@ void IndexKeeper::look_at_next() {
   });
 }
 
-void IndexKeeper::look_at(Passage passage, const Context& context) {
-  caller_.call(passage, context, unfinished_, {keys_.draining()}, {"0", "1"},
-               [this, context](const ScriptAnswer& answer) {
+void IndexKeeper::look_everywhere() {
+  const Place home{kUpstreamUser, upstream_.home_database()};
+  caller_.command(Passage::control, context_of(home), {"INFO", "keyspace"},
+                  [this](const ScriptAnswer& answer) {
+                    if (answer.kind != ScriptAnswer::Kind::reply || answer.items.empty()) return;
+                    for (const std::uint32_t database : databases_in(answer.items.front())) {
+                      look_at({kUpstreamUser, database});
+                    }
+                  });
+}
+
+void IndexKeeper::look_at(const Place& place) {
+  caller_.call(Passage::control, context_of(place), unfinished_, {keys_.draining()}, {"0", "1"},
+               [this, place](const ScriptAnswer& answer) {
                  const bool is_any =
                      answer.kind == ScriptAnswer::Kind::reply && !answer.items.empty();
-                 if (is_any) note_use(context);
+                 if (is_any) note_use(context_of(place));
                });
 }
 

@@ -26,9 +26,9 @@ class IndexKeeper {
 
   /// The cache was used there.
   void note_use(const Context& context);
-  /// If anything was left half done there, also a moment ago, it is finished as if the cache had
-  /// been used there.
-  void look_at(Passage passage, const Context& context);
+  /// In whichever database anything was left half done, also a moment ago, it is finished as if the
+  /// cache had been used there by the upstream URL's user.
+  void look_everywhere();
 
  private:
   using Place = std::pair<UserId, std::uint32_t>;
@@ -47,6 +47,7 @@ class IndexKeeper {
   Passage passage_to(const Place& place);
   void drop_if_refused(const Place& place, const ScriptAnswer& answer);
 
+  void look_at(const Place& place);
   void look();
   void look_at_next();
   void ask_unfinished(Passage passage, const Place& place, std::function<void()> done);

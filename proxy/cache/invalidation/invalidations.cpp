@@ -25,10 +25,11 @@ Duration pause_after(unsigned attempts) {
 }  // namespace
 
 Invalidations::Invalidations(Upstream& upstream, Invalidator& invalidator, BusPublisher& bus,
-                             CacheStats& stats)
+                             CacheSupport& support, CacheStats& stats)
     : upstream_(upstream),
       invalidator_(invalidator),
       bus_(bus),
+      support_(support),
       stats_(stats),
       journal_(static_cast<std::size_t>(upstream.settings().cache.journal_tags), kMostBytes),
       pause_(kPause),
@@ -146,9 +147,14 @@ void Invalidations::publish(const Order& order, std::function<void(std::string_v
     if (done) done(":0\r\n");
     return;
   }
-  bus_.publish(order.context, json, [done = std::move(done)](std::string_view reply) {
-    if (done) done(reply);
-  });
+  // Of its own the user asked for no more than that keys go: whom hawser tells is hawser's affair.
+  const UserId user = order.context.user;
+  const bool is_hawsers = order.json.empty() && !support_.may_publish(user);
+  bus_.publish(is_hawsers ? Context{} : order.context, json,
+               [this, user, done = std::move(done)](std::string_view reply) {
+                 if (protocol::error_word(reply) == "NOPERM") support_.ask(user);
+                 if (done) done(reply);
+               });
 }
 
 void Invalidations::on_circuit(const CircuitState& state) {
@@ -262,6 +268,14 @@ void Invalidations::give_up(std::string_view reason) {
                         {"reason", reason}});
   stats_.given_up.add();
   journal_.remove();
+}
+
+void answer_undone(HeldAnswer& held, const InvalidationResult& result) {
+  if (result.kind == InvalidationResult::Kind::error) {
+    held.complete(result.error);
+  } else {
+    held.fail(result.failure, result.number);
+  }
 }
 
 }  // namespace hawser

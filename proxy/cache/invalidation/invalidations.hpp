@@ -5,9 +5,11 @@
 #include <string>
 
 #include "proxy/cache/bus/bus_publisher.hpp"
+#include "proxy/cache/cache_support.hpp"
 #include "proxy/cache/invalidation/invalidation_journal.hpp"
 #include "proxy/cache/invalidation/invalidator.hpp"
 #include "proxy/traffic/circuit_events.hpp"
+#include "proxy/traffic/held_answer.hpp"
 
 namespace hawser {
 
@@ -15,7 +17,8 @@ namespace hawser {
 /// away if the operator wants that, then told to all instances. Owned by the Cache.
 class Invalidations final : private CircuitListener, private Restorer {
  public:
-  Invalidations(Upstream& upstream, Invalidator& invalidator, BusPublisher& bus, CacheStats& stats);
+  Invalidations(Upstream& upstream, Invalidator& invalidator, BusPublisher& bus,
+                CacheSupport& support, CacheStats& stats);
 
   struct Order {
     Context context;
@@ -58,6 +61,7 @@ class Invalidations final : private CircuitListener, private Restorer {
   Upstream& upstream_;
   Invalidator& invalidator_;
   BusPublisher& bus_;
+  CacheSupport& support_;
   CacheStats& stats_;
   InvalidationJournal<Order> journal_;
   bool is_restoring_ = false;
@@ -73,5 +77,8 @@ class Invalidations final : private CircuitListener, private Restorer {
   RateLimit log_limit_;
   RateLimit left_out_log_;
 };
+
+/// Answers with why it was not done. REQUIRES: it was not.
+void answer_undone(HeldAnswer& held, const InvalidationResult& result);
 
 }  // namespace hawser

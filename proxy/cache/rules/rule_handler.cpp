@@ -8,19 +8,39 @@
 
 namespace hawser {
 
+/// Sees whether the user's rights have become narrower: from then on its writes go as they are.
+class RuleHandler::RightsTap : public ReplyTap {
+ public:
+  RightsTap(RuleHandler& handler, UserId user, SlotHandle slot)
+      : ReplyTap(std::move(slot)), handler_(handler), user_(user) {}
+
+  void on_reply(std::uint32_t, Reply reply) override {
+    look_at(reply.bytes);
+    slot().complete(reply);
+  }
+
+ protected:
+  void look_at(std::string_view reply) {
+    const bool is_refused = protocol::error_word(reply) == "NOPERM";
+    if (is_refused && reply.find("'eval") != std::string_view::npos) {
+      handler_.parts_.support.doubt(user_);
+    }
+  }
+  RuleHandler& handler_;
+
+ private:
+  const UserId user_;
+};
+
 /// Gives the client the reply to its write, and counts an index that Redis refused.
-class RuleHandler::Tap final : public ReplyTap {
+class RuleHandler::Tap final : public RightsTap {
  public:
   Tap(RuleHandler& handler, Script& script, UserId user, SlotHandle slot)
-      : ReplyTap(std::move(slot)), handler_(handler), script_(script), user_(user) {}
+      : RightsTap(handler, user, std::move(slot)), script_(script) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
     if (!reply.bytes.starts_with('-')) script_.is_loaded = true;
-    // The user's rights have become narrower: from now on its writes go as they are.
-    if (protocol::error_word(reply.bytes) == "NOPERM" &&
-        reply.bytes.find("'eval") != std::string_view::npos) {
-      handler_.parts_.support.doubt(user_);
-    }
+    look_at(reply.bytes);
     constexpr std::string_view kRefused = "*2\r\n";
     if (!reply.bytes.starts_with(kRefused)) {
       slot().complete(reply);
@@ -33,9 +53,7 @@ class RuleHandler::Tap final : public ReplyTap {
   }
 
  private:
-  RuleHandler& handler_;
   Script& script_;
-  const UserId user_;
 };
 
 RuleHandler::RuleHandler(Parts parts)
@@ -73,10 +91,7 @@ Taken RuleHandler::send(Client& client, Request& request) {
   how.is_quiet = is_large;
   how.is_whole = is_large || !is_alone || !how.script.is_loaded;
   scratch_.clear();
-  if (!writer_.append(request, how, scratch_)) {
-    if (request.argc() > RuleWriter::kMostWords) parts_.stats.unindexed.add();
-    return parts_.next.handle(client, request);
-  }
+  if (!writer_.append(request, how, scratch_)) return parts_.next.handle(client, request);
   note(client.context());
   Request own = request;
   own.raw = scratch_;
@@ -114,6 +129,10 @@ bool RuleHandler::rewrite_queued(const Client& client, const Request& request, s
   if (!writer_.append(request, how, out)) return false;
   note(client.context());
   return true;
+}
+
+SlotHandle RuleHandler::watch_rewritten(const Client& client, SlotHandle slot) {
+  return {*new RightsTap(*this, client.context().user, std::move(slot)), 0};
 }
 
 void RuleHandler::note(const Context& context) {

@@ -30,8 +30,10 @@ class RuleHandler final : public Handler, public WriteRules {
   Taken handle(Client& client, Request& request) override;
   bool holds(Client& client, const Request& request) override;
   bool rewrite_queued(const Client& client, const Request& request, std::string& out) override;
+  SlotHandle watch_rewritten(const Client& client, SlotHandle slot) override;
 
  private:
+  class RightsTap;
   class Tap;
 
   Taken send(Client& client, Request& request);

@@ -1,5 +1,6 @@
 #include "proxy/cache/rules/rule_writer.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 
@@ -33,7 +34,9 @@ std::int64_t expiry_of(const Request& request, std::int64_t now_ms) {
 
 bool RuleWriter::append(const Request& request, const How& how, std::string& out) const {
   const bool is_many = request.command->name == "mset";
-  if (!request.command->accepts(request.argc()) || request.argc() > kMostWords) return false;
+  const std::size_t argc = request.argc();
+  if (!request.command->accepts(argc)) return false;
+  if (is_many ? argc % 2 == 0 : argc > kMostValues) return false;  // Redis refuses it.
   std::vector<std::string_view> written;
   for (std::size_t i = 1; i < request.argc(); i += 2) {
     written.push_back(request.arg(i));
@@ -41,16 +44,14 @@ bool RuleWriter::append(const Request& request, const How& how, std::string& out
   }
   /// The keys of each index, in the order in which they were written.
   std::map<std::string, std::vector<std::string_view>> indexes;
-  std::size_t memberships = 0;
   std::vector<std::string> tags;
   for (const std::string_view key : written) {
     if (keys_.is_reserved(key)) continue;
     tags.clear();
     rules_.append_tags(key, tags);
     for (const std::string& tag : tags) indexes[keys_.index(tag)].push_back(key);
-    memberships += tags.size();
   }
-  if (memberships == 0 || memberships > kMostWords) return false;
+  if (indexes.empty()) return false;
 
   const std::string score = std::to_string(score_of(expiry_of(request, how.now_ms)));
   const std::string now = std::to_string(how.now_ms);
@@ -66,9 +67,14 @@ bool RuleWriter::append(const Request& request, const How& how, std::string& out
   for (std::size_t i = 0; i < request.argc(); ++i) words.push_back(request.arg(i));
   std::deque<std::string> counts;
   for (const auto& [index, members] : indexes) {
-    counts.push_back(std::to_string(1 + 2 * members.size()));
-    words.insert(words.end(), {counts.back(), index});
-    for (const std::string_view member : members) words.insert(words.end(), {score, member});
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const std::size_t left = std::min(members.size() - i, kMostValues / 2);
+      if (i % (kMostValues / 2) == 0) {
+        counts.push_back(std::to_string(1 + 2 * left));
+        words.insert(words.end(), {counts.back(), index});
+      }
+      words.insert(words.end(), {score, members[i]});
+    }
   }
   protocol::append_command(out, words);
   return true;

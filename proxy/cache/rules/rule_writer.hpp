@@ -28,9 +28,6 @@ class RuleWriter {
     return false;
   }
 
-  /// Longer requests are left as they are: Lua cannot hand on more than some thousands of values.
-  static constexpr std::size_t kMostWords = 6000;
-
   struct How {
     Script& script;
     bool is_whole = false;    ///< Not by its digest.
@@ -42,6 +39,9 @@ class RuleWriter {
   bool append(const Request& request, const How& how, std::string& out) const;
 
  private:
+  /// Lua cannot hand on more than some thousands of values at a time.
+  static constexpr std::size_t kMostValues = 6000;
+
   const TagRules rules_;
   const CacheKeys& keys_;
 };
