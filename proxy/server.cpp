@@ -100,7 +100,7 @@ struct Server::Impl final : HealthView, OperatorActions {
         foreign(upstream, forward, pinned),
         command(upstream, forward),
         script(upstream, forward),
-        context(upstream),
+        context(upstream, forward),
         stream_read(forward, pinned),
         script_kill(upstream),
         unblock(upstream, blocked),
@@ -150,7 +150,8 @@ struct Server::Impl final : HealthView, OperatorActions {
     }
     for (const char* name : {"proxy", "proxy|health", "proxy|help"}) dispatcher.route(name, proxy);
     dispatcher.route("client|unblock", unblock);
-    for (const char* name : {"client|kill", "client|list", "client|pause", "client|unpause"}) {
+    for (const char* name : {"client|kill", "client|list", "client|no-evict", "client|no-touch",
+                             "client|pause", "client|unpause"}) {
       dispatcher.route(name, clients);
     }
     dispatcher.obey(listing.pause_state());

@@ -197,7 +197,7 @@ Taken CacheHandler::set(Client& client, Request& request, const CacheSet& comman
   keys.insert(keys.end(), write.indexes.begin(), write.indexes.end());
   Outgoing out;
   out.script = &scripts_.set;
-  out.is_apart = goes_apart(client, request);
+  out.is_apart = goes_apart(request);
   out.bytes = ScriptCaller::request(
       *out.script, keys, {command.value, write.life, write.score, write.prune}, out.is_apart);
   out.written = command.key;
@@ -257,7 +257,7 @@ Taken CacheHandler::set_leased(Client& client, Request& request, const Write& wr
   for (const std::string_view tag : command.tags) noted.push_back("t" + std::string(tag));
   args.insert(args.end(), noted.begin(), noted.end());
   Outgoing out;
-  out.is_apart = goes_apart(client, request);
+  out.is_apart = goes_apart(request);
   out.script = out.is_apart          ? &scripts_.set_leased_apart
                : write.prune.empty() ? &scripts_.set_leased
                                      : &scripts_.set_leased_pruning;
@@ -379,10 +379,9 @@ Taken CacheHandler::invalidate(Client& client, const Request& request,
   return Taken::yes;
 }
 
-/// Whether a request is too large for the connection others share. Behind requests of its own
-/// client it stays in their order.
-bool CacheHandler::goes_apart(const Client& client, const Request& request) const {
-  return request.raw.size() > upstream_.settings().lanes.large_request && client.unsettled() == 0;
+/// Whether a request is too large for the connection others share.
+bool CacheHandler::goes_apart(const Request& request) const {
+  return request.raw.size() > upstream_.settings().lanes.large_request;
 }
 
 Taken CacheHandler::send(Client& client, Request& request, const Outgoing& outgoing) {
@@ -393,6 +392,7 @@ Taken CacheHandler::send(Client& client, Request& request, const Outgoing& outgo
   own.canonical = true;
   own.block = nullptr;
   own.server = outgoing.server;
+  if (outgoing.is_apart && client.unsettled() > 0) return Taken::later;
   if (outgoing.is_apart) return send_apart(client, request, own, outgoing);
   client.set_route(lane);
   SlotHandle slot = client.open_slot(request);

@@ -71,7 +71,7 @@ class CacheHandler final : public Handler {
   Taken tag(Client& client, Request& request, const CacheTag& command);
   Taken invalidate(Client& client, const Request& request, const CacheInvalidate& command);
 
-  bool goes_apart(const Client& client, const Request& request) const;
+  bool goes_apart(const Request& request) const;
   Taken send(Client& client, Request& request, const Outgoing& outgoing);
   Taken send_apart(Client& client, const Request& request, Request& own, const Outgoing& outgoing);
   static Taken answer(Client& client, const Request& request, std::string_view reply);

@@ -37,6 +37,10 @@ std::size_t read_ids(const Request& request, std::size_t at, ClientFilter& filte
   return at;
 }
 
+bool is_switch(std::string_view word) {
+  return is_word(word, "on") || is_word(word, "off");
+}
+
 /// What Redis is asked: the same, but that it fits none of its own connections and pauses nobody.
 /// What it refuses is asked as it came.
 Words question_of(const Request& request) {
@@ -56,6 +60,8 @@ Words question_of(const Request& request) {
     } else if (words.size() == 4 && is_word(words[2], "type") && type_of(words[3])) {
       words[3] = "master";
     }
+  } else if (name == "client|no-evict" || name == "client|no-touch") {
+    if (is_switch(words[2])) words[2] = "OFF";
   } else if (name == "client|pause") {
     if (to_integer(words[2]).value_or(-1) >= 0) words[2] = "0";
   }
@@ -109,8 +115,10 @@ void ClientsHandler::perform(Client& client, const Request& request, RespVersion
     held->complete(kill(client, request));
   } else if (name == "client|pause") {
     pause(client, request, held);
+  } else if (name == "client|no-touch" && is_word(request.arg(2), "on")) {
+    held->fail(Failure::denied);  // The connection it would be said of is not this client's.
   } else {
-    clients_.end_pause();
+    if (name == "client|unpause") clients_.end_pause();
     held->complete(kOk);
   }
 }

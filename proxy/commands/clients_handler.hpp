@@ -10,8 +10,9 @@
 
 namespace hawser {
 
-/// CLIENT LIST, KILL, PAUSE and UNPAUSE, which are about hawser's clients. Redis is asked first,
-/// with words that do nothing there: whether the user may, and whether all is well said.
+/// CLIENT LIST, KILL, PAUSE and UNPAUSE, which are about hawser's clients, and NO-EVICT and
+/// NO-TOUCH. Redis is asked first, with words that do nothing there: whether the user may, whether
+/// it has such a command, and whether all is well said.
 class ClientsHandler final : public Handler, public CircuitListener {
  public:
   ClientsHandler(Upstream& upstream, ClientDirectory& clients)

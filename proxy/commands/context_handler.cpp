@@ -37,6 +37,8 @@ Taken ContextHandler::handle(Client& client, Request& request) {
   const std::string_view name = request.command->name;
   if (name == "auth") {
     auth(client, request);
+  } else if (name == "hello" && upstream_.lacks_hello()) {
+    return forward_.handle(client, request);  // Redis has the words for it.
   } else if (name == "hello") {
     hello(client, request);
   } else {
@@ -48,7 +50,7 @@ Taken ContextHandler::handle(Client& client, Request& request) {
 void ContextHandler::log_in(std::string_view user, std::string_view password, bool with_user,
                             TimePoint deadline, std::function<void(const Login&)> done) {
   const TimePoint now = upstream_.loop().now();
-  if (const auto known = upstream_.users().recognise(user, password, now)) {
+  if (const auto known = upstream_.users().recognise({user, password, with_user}, now)) {
     done({true, *known, {}, {}});
     return;
   }
@@ -61,11 +63,18 @@ void ContextHandler::log_in(std::string_view user, std::string_view password, bo
   question.emplace_back(password);
   upstream_.control().ask(
       {.user = {}, .commands = {std::move(question)}}, deadline,
-      [this, name = std::string(user), word = std::string(password),
+      [this, with_user, name = std::string(user), word = std::string(password),
        done = std::move(done)](const ControlAnswer& answer) {
         switch (answer.kind) {
           case ControlAnswer::Kind::reply:
-            done({true, upstream_.users().accept(name, word, upstream_.loop().now()), {}, {}});
+            if (name.empty()) {  // Hawser's own way of naming the default user.
+              done({false, {}, {}, Failure::denied});
+              return;
+            }
+            done({true,
+                  upstream_.users().accept({name, word, with_user}, upstream_.loop().now()),
+                  {},
+                  {}});
             return;
           case ControlAnswer::Kind::error:
             done({false, {}, error_reply(answer.text), {}});
@@ -180,7 +189,8 @@ void ContextHandler::hello(Client& client, Request& request) {
 void ContextHandler::finish_hello(const std::shared_ptr<Client>& client,
                                   const std::shared_ptr<Hello>& hello) {
   Context home{kUpstreamUser, upstream_.home_database(), RespVersion::resp2};
-  const bool may_wait = !upstream_.knows_server_version() && upstream_.circuit().allows();
+  const bool may_wait =
+      !upstream_.knows_server_version() && !upstream_.lacks_hello() && upstream_.circuit().allows();
   MainLane* lane = may_wait ? upstream_.find_main_lane(home) : nullptr;
   if (lane == nullptr) {
     answer_hello(*client, *hello);
@@ -198,6 +208,11 @@ void ContextHandler::finish_hello(const std::shared_ptr<Client>& client,
 }
 
 void ContextHandler::answer_hello(Client& client, Hello& hello) {
+  if (upstream_.lacks_hello()) {  // Which was not known before.
+    hello.slot.complete(error_reply("ERR unknown command 'HELLO'"));
+    client.resume();
+    return;
+  }
   Context context = client.context();
   context.resp = hello.resp;
   client.set_context(context);

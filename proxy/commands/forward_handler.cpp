@@ -5,8 +5,9 @@ namespace hawser {
 Taken ForwardHandler::handle(Client& client, Request& request) {
   MainLane* lane = upstream_.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;
-  if (request.raw.size() > upstream_.settings().lanes.large_request && client.unsettled() == 0) {
-    return large_.handle(client, request);
+  if (request.raw.size() > upstream_.settings().lanes.large_request ||
+      client.hears_long_replies()) {
+    return client.unsettled() == 0 ? large_.handle(client, request) : Taken::later;
   }
   client.set_route(lane);
   upstream_.forward(lane, request, client.open_slot(request));

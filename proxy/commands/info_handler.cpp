@@ -42,7 +42,7 @@ Taken InfoHandler::handle(Client& client, Request& request) {
     key.second += ' ';
   }
   const RespVersion resp = client.context().resp;
-  if (lane == nullptr || !lane->is_open() || !upstream_.circuit().allows()) {
+  if (lane == nullptr || !upstream_.circuit().allows()) {
     const std::string copy = last_copy(key, resp);
     if (!copy.empty()) {
       client.open_slot(request).complete(copy);

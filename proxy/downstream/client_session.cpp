@@ -441,7 +441,7 @@ void ClientSession::answer_and_close(std::string_view error) {
   }
   Request none;
   none.arrived = parts_.loop.now();
-  replies_->open(none, false).complete(error);
+  replies_->open(none, reply_mode_ != ReplyMode::on).complete(error);
   lingers_ = true;
   close_after_replies();
 }

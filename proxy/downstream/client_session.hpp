@@ -101,6 +101,7 @@ class ClientSession final : public Client,
   void on_replies_ready() override;
   std::size_t write_through(std::string_view bytes) override;
   void on_reply_held() override { set_route(this); }  // No lane: nothing goes there.
+  void on_long_replies(bool hears) override { set_hears_long_replies(hears); }
   void on_reply_broken() override { abort("a reply broke off"); }
 
  private:

@@ -84,12 +84,6 @@ void LocalCommands::client_command(ClientSession& session, Request& request) {
     }
   } else if (sub == "info") {
     writer.verbatim(listing_.describe(session) + "\n");
-  } else if (sub == "no-evict" || sub == "no-touch") {
-    if (is_word(request.arg(2), "on") || is_word(request.arg(2), "off")) {
-      reply = kOk;
-    } else {
-      writer.error("ERR syntax error");
-    }
   } else if (sub == "getredir") {
     writer.integer(-1);
   } else {  // trackinginfo, of a client that does not track

@@ -57,6 +57,12 @@ void ReplyQueue::count(const Slot& slot) {
 
 void ReplyQueue::note_size(std::size_t bytes) {
   usual_size_ += static_cast<std::uint32_t>(std::min(bytes, kMostNoted) / 8) - usual_size_ / 8;
+  if (bytes > parts_.limits.output) {
+    if (after_long_ == 0 && owner_ != nullptr) owner_->on_long_replies(true);
+    after_long_ = kLongRemembered;
+  } else if (after_long_ > 0 && --after_long_ == 0 && owner_ != nullptr) {
+    owner_->on_long_replies(false);
+  }
 }
 
 void ReplyQueue::on_reply(std::uint32_t slot, Reply reply) {

@@ -28,6 +28,8 @@ class ReplyQueueOwner {
   virtual void on_reply_held() = 0;
   /// A part of a reply was handed on that can no longer be replaced, and the rest will not come.
   virtual void on_reply_broken() = 0;
+  /// Whether one of the last replies was longer than the output limit.
+  virtual void on_long_replies(bool hears) = 0;
 
  protected:
   ~ReplyQueueOwner() = default;
@@ -109,6 +111,7 @@ class ReplyQueue final : public ReplySink {
 
   /// A client is expected to ask for long replies until it is seen that it does not.
   static constexpr std::uint32_t kUnknownSize = 256U << 10;
+  static constexpr std::uint8_t kLongRemembered = 100;
   /// From this length on a reply is offered to the socket directly.
   static constexpr std::size_t kWriteThrough = std::size_t{16} << 10;
 
@@ -121,8 +124,9 @@ class ReplyQueue final : public ReplySink {
   std::uint32_t unanswered_ = 0;
   std::uint32_t usual_size_ = kUnknownSize;  ///< Of a reply: a moving mean, in bytes.
   std::uint32_t expired_ = 0;                ///< Answered by a failure, and not settled yet.
-  bool streaming_ = false;                   ///< The front's reply is being handed on in parts.
-  bool excused_ = false;  ///< It is over the output limit by itself, which is allowed.
+  std::uint8_t after_long_ = 0;  ///< Replies until one over the output limit is forgotten.
+  bool streaming_ = false;       ///< The front's reply is being handed on in parts.
+  bool excused_ = false;         ///< It is over the output limit by itself, which is allowed.
   std::size_t early_bytes_ = 0;
   std::size_t streamed_ = 0;     ///< Bytes of it so far.
   std::size_t behind_long_ = 0;  ///< Bytes queued behind the last reply over the output limit.

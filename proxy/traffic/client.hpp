@@ -74,6 +74,10 @@ class Client : public std::enable_shared_from_this<Client> {
   bool is_piped() const { return is_piped_; }
   void set_piped() { is_piped_ = true; }
 
+  /// Whether one of its last replies was over the output limit: the next may be as well, and others
+  /// would wait behind it.
+  bool hears_long_replies() const { return hears_long_replies_; }
+
   /// Whether it has ended its side: it may still read, but will send nothing more. What is only of
   /// use to who goes on sending is not for it.
   bool has_ended_input() const { return has_ended_input_; }
@@ -97,6 +101,7 @@ class Client : public std::enable_shared_from_this<Client> {
   explicit Client(std::uint64_t id) : id_(id) {}
   ReplySink* captured_by() const { return capture_; }
   void set_ended_input() { has_ended_input_ = true; }
+  void set_hears_long_replies(bool hears) { hears_long_replies_ = hears; }
 
  private:
   const std::uint64_t id_;
@@ -105,6 +110,7 @@ class Client : public std::enable_shared_from_this<Client> {
   ReplySink* capture_ = nullptr;
   bool is_piped_ = false;
   bool has_ended_input_ = false;
+  bool hears_long_replies_ = false;
   std::unique_ptr<std::string> name_;  ///< Few have one, so it takes no room in the others.
   std::shared_ptr<Handler> own_handler_;
   std::shared_ptr<Subscriptions> subscriptions_;

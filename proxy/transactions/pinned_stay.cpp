@@ -243,7 +243,7 @@ bool PinnedStay::deny(Request& request) {
   const bool changes_connection = state_.will_queue() ? has_name(request, "client|reply") ||
                                                             has_name(request, "client|tracking")
                                                       : has_name(request, "monitor");
-  if (!refused && !changes_connection) return false;
+  if (!refused && (!changes_connection || !request.command->accepts(request.argc()))) return false;
   state_.on_denied();
   if (refused) {
     parts_.ordinary.handle(client_, request);
@@ -519,14 +519,16 @@ std::string PinnedStay::take_over(const StoredRequest& request, std::string_view
   if (reply.starts_with('-') || reply.starts_with('!')) return {};
   const Request words = request.view();
   Context context = client_.context();
-  const auto log_in = [&](std::string_view user, std::string_view password) {
-    context.user = parts_.upstream.users().accept(user, password, parts_.upstream.loop().now());
+  const auto log_in = [&](const Users::Login& login) {
+    if (login.user.empty()) return;  // Lanes have no name for who has none.
+    context.user = parts_.upstream.users().accept(login, parts_.upstream.loop().now());
   };
   std::string own;
   if (request.name() == "select") {
     context.database = static_cast<std::uint32_t>(to_number(words.arg(1)));
   } else if (request.name() == "auth") {
-    log_in(words.argc() == 3 ? words.arg(1) : "default", words.arg(words.argc() - 1));
+    const bool names_user = words.argc() == 3;
+    log_in({names_user ? words.arg(1) : "default", words.arg(words.argc() - 1), names_user});
   } else {
     if (words.argc() > 1) {
       context.resp = words.arg(1) == "3" ? RespVersion::resp3 : RespVersion::resp2;
@@ -534,7 +536,7 @@ std::string PinnedStay::take_over(const StoredRequest& request, std::string_view
     for (std::size_t i = 2; i + 1 < words.argc();) {
       const bool is_auth = is_word(words.arg(i), "auth") && i + 2 < words.argc();
       if (is_auth) {
-        log_in(words.arg(i + 1), words.arg(i + 2));
+        log_in({words.arg(i + 1), words.arg(i + 2)});
       } else {
         client_.set_name(words.arg(i + 1));
       }

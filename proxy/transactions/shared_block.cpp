@@ -2,23 +2,26 @@
 
 #include <utility>
 
-#include "protocol/reply_framer.hpp"
 #include "proxy/traffic/reply_tap.hpp"
+#include "proxy/transactions/exec_reply.hpp"
 
 namespace hawser {
 
-/// Sees EXEC's reply pass. Servers before Redis 6.2 stay inside the transaction if the user may not
-/// run EXEC: such a lane is of no use to anybody any more.
+/// Sees EXEC's reply pass. A lane that is still inside the transaction is of no use to anybody.
 class SharedBlock::ExecTap final : public ReplyTap {
  public:
-  ExecTap(Upstream& upstream, const Context& context, SlotHandle slot)
-      : ReplyTap(std::move(slot)), upstream_(upstream), context_(context) {}
+  ExecTap(Upstream& upstream, const Context& context, StuckUsers stuck, SlotHandle slot)
+      : ReplyTap(std::move(slot)),
+        upstream_(upstream),
+        context_(context),
+        stuck_(std::move(stuck)) {}
 
   void on_reply(std::uint32_t, Reply reply) override {
-    const bool is_stuck = protocol::error_word(reply.bytes) == "NOPERM";
+    const bool is_over = is_over_after(reply.bytes);
     slot().complete(reply);
-    MainLane* lane = is_stuck ? upstream_.find_main_lane(context_) : nullptr;
-    if (lane != nullptr) lane->close();
+    if (is_over) return;
+    stuck_->insert(context_.user);
+    if (MainLane* lane = upstream_.find_main_lane(context_)) lane->close();
   }
   std::size_t stream_threshold(std::uint32_t) const override { return slot().stream_threshold(); }
   bool on_part(std::uint32_t, std::string_view part, bool last) override {
@@ -28,6 +31,7 @@ class SharedBlock::ExecTap final : public ReplyTap {
  private:
   Upstream& upstream_;
   const Context context_;
+  const StuckUsers stuck_;
 };
 
 Taken SharedBlock::handle(Client& client, Request& request) {
@@ -51,7 +55,8 @@ Taken SharedBlock::handle(Client& client, Request& request) {
   for (const std::size_t i : rewritten_) {
     slots[i] = rules_->watch_rewritten(client, std::move(slots[i]));
   }
-  slots.back() = SlotHandle(*new ExecTap(upstream_, client.context(), std::move(slots.back())), 0);
+  slots.back() =
+      SlotHandle(*new ExecTap(upstream_, client.context(), stuck_, std::move(slots.back())), 0);
   upstream_.forward_block(lane, bytes_, std::move(slots), request);
   return Taken::yes;
 }

@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <string>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "proxy/traffic/handler.hpp"
@@ -15,9 +17,12 @@ namespace hawser {
 /// lane never waits inside a transaction. The client's own handler until then.
 class SharedBlock final : public Handler, public std::enable_shared_from_this<SharedBlock> {
  public:
+  /// Users whose EXEC the server did not take: they can share no connection for transactions.
+  using StuckUsers = std::shared_ptr<std::unordered_set<UserId>>;
+
   /// `requests`: MULTI included.
-  SharedBlock(Upstream& upstream, WriteRules* rules, std::size_t requests)
-      : upstream_(upstream), rules_(rules), requests_(requests) {}
+  SharedBlock(Upstream& upstream, WriteRules* rules, StuckUsers stuck, std::size_t requests)
+      : upstream_(upstream), rules_(rules), stuck_(std::move(stuck)), requests_(requests) {}
   Taken handle(Client& client, Request& request) override;
   bool outlives_input() const override { return true; }
 
@@ -26,6 +31,7 @@ class SharedBlock final : public Handler, public std::enable_shared_from_this<Sh
 
   Upstream& upstream_;
   WriteRules* const rules_;  ///< nullptr: there are none.
+  const StuckUsers stuck_;
   const std::size_t requests_;
   std::string bytes_;
   /// What slots need to know; they are opened with the last request, so that a long block does not

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "protocol/reply_framer.hpp"
+#include "proxy/transactions/exec_reply.hpp"
 
 namespace hawser {
 
@@ -107,8 +107,7 @@ std::optional<std::size_t> StayState::on_reply(Action action, std::string_view r
       if (!protocol::error_text(reply).starts_with("ERR EXEC without MULTI")) {
         in_multi_ = is_watching_ = false;
       }
-      // A server before Redis 6.2 may then still be inside it.
-      if (protocol::error_word(reply) == "NOPERM") is_clean_ = false;
+      if (!is_over_after(reply)) is_clean_ = false;
       break;
     case Action::discard:
       if (ok) in_multi_ = is_watching_ = false;

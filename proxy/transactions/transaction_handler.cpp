@@ -18,9 +18,10 @@ Taken TransactionHandler::handle(Client& client, Request& request) {
     const BlockScan scan =
         scan_block(request.following, parts_.upstream.limits(),
                    parts_.upstream.settings().lanes.large_request, parts_.denied);
-    if (scan.can_be_shared) {
+    if (scan.can_be_shared && !stuck_->contains(client.context().user)) {
       if (!client.may_go_to(parts_.upstream.main_lane(client.context()))) return Taken::later;
-      auto block = std::make_shared<SharedBlock>(parts_.upstream, parts_.rules, scan.requests + 1);
+      auto block =
+          std::make_shared<SharedBlock>(parts_.upstream, parts_.rules, stuck_, scan.requests + 1);
       client.set_own_handler(block);
       return block->handle(client, request);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/transactions/pinned_stay.hpp"
+#include "proxy/transactions/shared_block.hpp"
 
 namespace hawser {
 
@@ -17,6 +18,7 @@ class TransactionHandler final : public Handler {
  private:
   StayParts parts_;
   Handler& forward_;
+  const SharedBlock::StuckUsers stuck_ = std::make_shared<std::unordered_set<UserId>>();
 };
 
 }  // namespace hawser

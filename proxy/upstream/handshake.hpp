@@ -80,7 +80,10 @@ class Handshake {
 /// Whether a server refused a handshake for who asked, and not for its own state: asking again soon
 /// would change nothing. `reply` is the error as it came.
 inline bool is_login_refusal(std::string_view reply) {
-  return reply.starts_with("-NOAUTH") || reply.starts_with("-WRONGPASS") ||
+  // Before Redis 6 there is no RESP3.
+  const bool knows_no_hello = reply.starts_with("-ERR unknown command") &&
+                              reply.substr(0, reply.find(',')).find("HELLO") != reply.npos;
+  return knows_no_hello || reply.starts_with("-NOAUTH") || reply.starts_with("-WRONGPASS") ||
          reply.starts_with("-NOPERM") || reply.starts_with("-ERR invalid password");
 }
 

@@ -245,7 +245,8 @@ void MainLane::on_lane_open(Lane& lane, const HandshakeResult& result) {
     parts_.run_id = result.run_id;
     parts_.scripts.on_server(result.run_id);
   }
-  if (!result.server_version.empty()) parts_.server_version = result.server_version;
+  parts_.lacks_hello = result.server_version.empty();
+  if (!parts_.lacks_hello) parts_.server_version = result.server_version;
   if (!result.predecessors_killed) {
     parts_.log.warn(
         "the upstream user may not run CLIENT KILL: requests left on a lost connection "

@@ -80,6 +80,8 @@ class Upstream final : private CircuitListener, private Restorer, private LaneEv
   /// The upstream's version as it told, else upstream.assumed_version.
   std::string_view server_version() const;
   bool knows_server_version() const { return !parts_.server_version.empty(); }
+  /// Whether the server told by not knowing HELLO that it is older than Redis 6.
+  bool lacks_hello() const { return parts_.lacks_hello; }
   /// Of the server's process, as the last main lane was told; empty: not known.
   const std::string& run_id() const { return parts_.run_id; }
 

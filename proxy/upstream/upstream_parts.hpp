@@ -42,6 +42,7 @@ struct UpstreamParts {
   ScriptBook scripts;
   ClientScripts client_scripts;
   std::string server_version;  ///< As the last handshake told; empty before.
+  bool lacks_hello = false;    ///< It did not know HELLO: a server before Redis 6.
 
   std::string connection_name(LaneRole role) const {
     return "hawser:" + instance + ":" + std::string(lane_role_name(role));

@@ -41,31 +41,34 @@ Users::Hash Users::hash(std::string_view password) const {
   return out;
 }
 
-std::optional<UserId> Users::recognise(std::string_view user, std::string_view password,
-                                       TimePoint now) const {
-  const auto found = by_name_.find(canonical_name(user));
+std::optional<UserId> Users::recognise(const Login& login, TimePoint now) const {
+  const auto found = by_name_.find(std::string(login.user));
   if (found == by_name_.end()) return std::nullopt;
   const User& known = users_[found->second];
-  if (found->second == kUpstreamUser && !known.credentials.password.empty() &&
-      equal(known.credentials.password, password)) {
+  // The URL's own login may name the user where this one does not.
+  const Credentials& own = known.credentials;
+  const bool is_as_own = login.names_user || own.user.empty();
+  if (found->second == kUpstreamUser && is_as_own && !own.password.empty() &&
+      equal(own.password, login.password)) {
     return found->second;
   }
-  if (now >= known.accepted_until) return std::nullopt;
-  const Hash given = hash(password);
-  if (CRYPTO_memcmp(given.data(), known.hash.data(), given.size()) != 0) return std::nullopt;
+  const Accepted& accepted = known.accepted[login.names_user ? 1 : 0];
+  if (now >= accepted.until) return std::nullopt;
+  const Hash given = hash(login.password);
+  if (CRYPTO_memcmp(given.data(), accepted.hash.data(), given.size()) != 0) return std::nullopt;
   return found->second;
 }
 
-UserId Users::accept(std::string_view user, std::string_view password, TimePoint now) {
+UserId Users::accept(const Login& login, TimePoint now) {
   const auto [found, is_new] =
-      by_name_.emplace(canonical_name(user), static_cast<UserId>(users_.size()));
+      by_name_.emplace(std::string(login.user), static_cast<UserId>(users_.size()));
   if (is_new) users_.emplace_back();
   User& known = users_[found->second];
   // The URL's own credentials stay what the operator configured.
-  if (found->second != kUpstreamUser)
-    known.credentials = {canonical_name(user), std::string(password)};
-  known.hash = hash(password);
-  known.accepted_until = now + cache_;
+  if (found->second != kUpstreamUser) {
+    known.credentials = {std::string(login.user), std::string(login.password)};
+  }
+  known.accepted[login.names_user ? 1 : 0] = {hash(login.password), now + cache_};
   return found->second;
 }
 

@@ -32,14 +32,20 @@ class Users {
     return credentials(id).user.empty() ? "default" : credentials(id).user;
   }
 
-  /// The user, if this password equals the upstream URL's or was accepted within the cache time.
-  std::optional<UserId> recognise(std::string_view user, std::string_view password,
-                                  TimePoint now) const;
-  /// Redis accepted this password for this user at `now`.
-  UserId accept(std::string_view user, std::string_view password, TimePoint now);
+  /// Who logs in, and how: Redis may accept `AUTH default password` and not `AUTH password`.
+  struct Login {
+    std::string_view user;  ///< "default" if none is named.
+    std::string_view password;
+    bool names_user = true;
+  };
+  /// The user, if this password equals the upstream URL's or was accepted within the cache time for
+  /// such a login.
+  std::optional<UserId> recognise(const Login& login, TimePoint now) const;
+  /// Redis accepted this at `now`. REQUIRES: the user's name is not empty.
+  UserId accept(const Login& login, TimePoint now);
   /// A connection of the user was refused (NOAUTH, WRONGPASS): nothing is known of it any more.
   void forget(UserId id) {
-    users_[id].accepted_until = TimePoint::min();
+    users_[id].accepted = {};
     // Where the URL names no password, who gives the right one is somebody else.
     if (id == kUpstreamUser && users_[id].credentials.password.empty()) {
       by_name_.erase(users_[id].credentials.user.empty() ? "default" : users_[id].credentials.user);
@@ -48,10 +54,13 @@ class Users {
 
  private:
   using Hash = std::array<unsigned char, 32>;
+  struct Accepted {
+    Hash hash{};
+    TimePoint until = TimePoint::min();
+  };
   struct User {
     Credentials credentials;
-    Hash hash{};
-    TimePoint accepted_until = TimePoint::min();
+    std::array<Accepted, 2> accepted;  ///< Without and with the user's name.
   };
 
   Hash hash(std::string_view password) const;

@@ -227,6 +227,21 @@ class Readers(AdversaryCase):
                     left[i] -= len(client.file.read(min(left[i], MIB)))
         self.check_bystanders()
 
+    def test_who_hears_long_replies_hears_the_next_ones_apart(self):
+        slow = self.client()
+        self.assertEqual(len(slow("GET", "longer")), 4 * MIB)
+        connections = "hawser_pinned_wait_seconds_count"
+        before = self.hawser.metric(connections)
+        for i in range(3):
+            self.assertEqual(len(slow("GET", "longer")), 4 * MIB)
+            self.assertEqual(self.hawser.metric(connections), before + i + 1)
+        for _ in range(110):
+            slow("PING")
+        self.assertGreater(self.hawser.metric(connections), before + 3)
+        before = self.hawser.metric(connections)
+        slow("GET", "longer")
+        self.assertEqual(self.hawser.metric(connections), before)
+
     def test_a_slow_and_large_request(self):
         """Trickling in, it must hold no place in the shared connection."""
         slow = self.client()

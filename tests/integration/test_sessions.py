@@ -87,6 +87,28 @@ class Sessions(HawserCase):
         self.assertEqual(client("PING", "hello"), b"hello")
         self.assertIn(b"tcp_port:%d" % self.redis.port, client("INFO", "server"))
 
+    def test_info_is_asked_for_in_whatever_context(self):
+        client, other, direct = self.client(), self.client(), self.direct()
+        client("INFO", "keyspace")  # The copy for when Redis is away.
+        other("HELLO", 3)
+        direct("SET", "since", 1)
+        for each in (other, client):
+            self.assertNotIn(b"hawser_upstream:down", each("INFO", "keyspace"))
+            self.assertIn(b"db0:keys=", each("INFO", "keyspace"))
+
+    def test_a_password_is_known_for_the_login_it_was_accepted_with(self):
+        client, direct = self.client(), self.direct()
+        for words in [("AUTH", "default", "any"), ("AUTH", "any"), ("AUTH", "", "any"),
+                      ("AUTH", "default", "any"), ("AUTH", "any")]:
+            self.assertEqual(client(*words), direct(*words), words)
+
+    def test_what_the_server_does_not_know_is_not_said_to_be_done(self):
+        client, direct = self.client(), self.direct()
+        for words in [("NO-EVICT", "ON"), ("NO-EVICT", "OFF"), ("NO-EVICT", "x"), ("NO-EVICT",),
+                      ("NO-TOUCH", "OFF"), ("NO-TOUCH", "x"), ("NO-TOUCH",)]:
+            self.assertEqual(client("CLIENT", *words), direct("CLIENT", *words), words)
+        self.assertIsInstance(client("CLIENT", "NO-TOUCH", "ON"), ErrorReply)
+
     def test_wrong_number_of_arguments_has_redis_words(self):
         client, direct = self.client(), self.direct()
         for words in [("GET",), ("AUTH",), ("SELECT",), ("ECHO",), ("BLPOP", "a"), ("CLIENT",),

@@ -33,6 +33,7 @@ class ModelClient final : public ReplyQueueOwner {
   std::size_t write_through(std::string_view bytes) override;
   void on_reply_held() override {}
   void on_reply_broken() override { broken = true; }
+  void on_long_replies(bool) override {}
 
   const std::uint64_t id;
   SinkPtr<ReplyQueue> queue;

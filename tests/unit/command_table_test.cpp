@@ -115,11 +115,11 @@ TEST(CommandTable, Treatments) {
                              "readonly",   "readwrite",   "asking",          "script|debug"});
   expect(Treatment::local,
          {"echo", "quit", "reset", "client", "client|setname", "client|getname", "client|setinfo",
-          "client|id", "client|info", "client|reply", "client|no-evict", "client|no-touch",
-          "client|trackinginfo", "client|getredir"});
+          "client|id", "client|info", "client|reply", "client|trackinginfo", "client|getredir"});
   expect(Treatment::intercepted, {"auth", "hello", "select", "info", "ping", "client|unblock"});
   expect(Treatment::refused, {"shutdown", "sync", "psync", "replconf", "post", "host:"});
-  expect(Treatment::intercepted, {"client|kill", "client|list", "client|pause", "client|unpause"});
+  expect(Treatment::intercepted, {"client|kill", "client|list", "client|pause", "client|unpause",
+                                  "client|no-evict", "client|no-touch"});
 }
 
 TEST(CommandTable, NothingThatChangesItsConnectionIsShared) {

@@ -44,6 +44,7 @@ class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
   }
   void on_reply_held() override { ++held_; }
   void on_reply_broken() override { broken_ = true; }
+  void on_long_replies(bool hears) override { hears_long_ = hears; }
 
   BlockPool pool_;
   DownstreamStats stats_;
@@ -54,6 +55,7 @@ class ReplyQueueTest : public ::testing::Test, public ReplyQueueOwner {
   int ready_ = 0;
   int held_ = 0;
   bool broken_ = false;
+  bool hears_long_ = false;
   std::size_t socket_takes_ = 0;
   std::string through_;
 };
@@ -287,6 +289,17 @@ TEST_F(ReplyQueueTest, ErrorsOfTheUpstreamAreCountedAndPassedOnAsTheyAre) {
   open().complete("+OK\r\n");
   EXPECT_EQ(written(), "-WRONGTYPE x\r\n+OK\r\n");
   EXPECT_EQ(stats_.upstream_errors.value(), 1U);
+}
+
+TEST_F(ReplyQueueTest, ALongReplyIsRememberedForAWhile) {
+  SlotHandle slot = open();
+  slot.stream(std::string(kOutput, 'x'), false);
+  EXPECT_FALSE(hears_long_);
+  slot.stream("y", true);
+  EXPECT_TRUE(hears_long_);
+  int short_ones = 0;
+  for (; hears_long_ && short_ones < 1000; ++short_ones) open().complete("+OK\r\n");
+  EXPECT_EQ(short_ones, 100);
 }
 
 }  // namespace
