@@ -191,8 +191,8 @@ TABLE = [
         "one client would end it for all, or take the shared connection out of use"),
     Row("MONITOR, CLIENT KILL, CLIENT PAUSE, CLIENT UNPAUSE, SCRIPT KILL, FUNCTION KILL", "not asked",
         "what others do shows, or stops"),
-    Row("PUBLISH, SPUBLISH", "what a client tells itself before it leaves in the same pipeline may not come",
-        "messages come on another connection than replies"),
+    Row("PUBLISH, SPUBLISH", "what a client tells itself before it leaves in the same pipeline may not come, and before "
+        "HELLO in the new version", "messages come on another connection than replies"),
     Row("SELECT", "a user without the right to it is in database 0 only",
         "each connection of hawser's selects its database as its user"),
     Row("EXEC", "refused to a RESP2 subscriber it leaves the watched keys watched: not asked",

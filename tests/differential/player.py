@@ -251,11 +251,17 @@ def compare(number, part, follower, direct, hawser):
 
 
 def is_farewell(part, direct, hawser):
-    """Whether what is missing may be what the client told itself just before it left: that comes on
-    another connection than the replies it waits for."""
+    """Whether what is missing, or comes in another RESP version, may be what the client told itself
+    just before it left or said HELLO: that comes on another connection than the replies it waits for.
+    """
     names = [command[0].upper() for command in part.commands] if part and not part.is_raw else []
     told = [at for at, name in enumerate(names) if name in (b"PUBLISH", b"SPUBLISH")]
     left = [at for at, name in enumerate(names) if name in LEAVES]
+    changed = [at for at, name in enumerate(names) if name == b"HELLO"]
+    if told and changed and told[0] < changed[-1]:
+        direct, hawser = ([message[1] for message in each] for each in (direct, hawser))
+        if direct == hawser:
+            return True
     remaining = iter(direct)
     is_part = all(message in remaining for message in hawser)
     return is_part and bool(told and left) and told[0] < left[-1]

@@ -89,7 +89,7 @@ class MoodyRedis:
             return "+OK\r\n", False
         if name in ("MULTI", "EXEC", "SCAN"):
             return "+OK\r\n", False
-        if name.startswith("EVAL") and any(word.startswith("__hawser__:") for word in words):
+        if name.startswith("EVAL") and any(word.startswith(("__hawser__:", "cache:")) for word in words):
             return "-ERR unknown command 'EVAL'\r\n", False  # Hawser's own: it goes on without.
         with self.lock:
             if number not in self.connections:

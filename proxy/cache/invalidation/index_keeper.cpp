@@ -115,9 +115,15 @@ void IndexKeeper::look_at_next() {
 
 void IndexKeeper::look_everywhere() {
   const Place home{kUpstreamUser, upstream_.home_database()};
+  const std::string run_id = upstream_.run_id();
+  if (!run_id.empty() && looked_at_run_ == run_id) {
+    look_at(home);
+    return;
+  }
   caller_.command(Passage::control, context_of(home), {"INFO", "keyspace"},
-                  [this](const ScriptAnswer& answer) {
+                  [this, run_id](const ScriptAnswer& answer) {
                     if (answer.kind != ScriptAnswer::Kind::reply || answer.items.empty()) return;
+                    looked_at_run_ = run_id;
                     for (const std::uint32_t database : databases_in(answer.items.front())) {
                       look_at({kUpstreamUser, database});
                     }

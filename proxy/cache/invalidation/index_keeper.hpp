@@ -27,7 +27,8 @@ class IndexKeeper {
   /// The cache was used there.
   void note_use(const Context& context);
   /// In whichever database anything was left half done, also a moment ago, it is finished as if the
-  /// cache had been used there by the upstream URL's user.
+  /// cache had been used there by the upstream URL's user. Of a server it knows already it looks at
+  /// the home database only.
   void look_everywhere();
 
  private:
@@ -73,7 +74,8 @@ class IndexKeeper {
   std::map<Place, TimePoint> places_;  ///< With their last use.
   std::set<std::pair<Place, std::string>> finishing_;
   std::deque<Place> to_look_at_;
-  bool is_looking_ = false;  ///< A question is under way.
+  bool is_looking_ = false;    ///< A question is under way.
+  std::string looked_at_run_;  ///< Of the server: all its databases.
   std::deque<Place> to_walk_;
   std::optional<Walk> walk_;
   bool is_walking_ = false;  ///< A question is under way.
