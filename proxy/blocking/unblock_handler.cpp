@@ -38,7 +38,8 @@ Taken UnblockHandler::handle(Client& client, Request& request) {
   upstream_.control().ask_for(
       client, request,
       {.user = client.context().user,
-       .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id), reason}}},
+       .commands = {{"CLIENT", "UNBLOCK", std::to_string(upstream_id), reason}},
+       .line = ControlLine::clients},
       time, [this, id, upstream_id, error, time](const ControlAnswer& answer, const auto& held) {
         // Redis knows nothing yet of one that waits for a connection.
         BlockedClient* waiting = blocked_.find(id);

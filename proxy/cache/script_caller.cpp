@@ -140,7 +140,7 @@ void ScriptCaller::ask(const Context& context, std::string_view body, const Word
   command.insert(command.end(), keys.begin(), keys.end());
   command.insert(command.end(), args.begin(), args.end());
   upstream_.control().ask(
-      {.user = context.user, .commands = {std::move(command)}, .overtakes = true},
+      {.user = context.user, .commands = {std::move(command)}, .line = ControlLine::none},
       upstream_.loop().now() + upstream_.settings().timeout.command,
       [done = std::move(done)](const ControlAnswer& answer) {
         ScriptAnswer out;

@@ -86,7 +86,11 @@ Taken ClientsHandler::handle(Client& client, Request& request) {
   }
   const Duration time = upstream_.settings().timeout.total;
   upstream_.control().ask_for(
-      client, request, {.user = client.context().user, .commands = {question_of(request)}}, time,
+      client, request,
+      {.user = client.context().user,
+       .commands = {question_of(request)},
+       .line = ControlLine::clients},
+      time,
       [this, may_always, resp, time, stored = std::make_shared<const StoredRequest>(request)](
           const ControlAnswer& answer, const std::shared_ptr<HeldAnswer>& held) {
         const auto asker = held->client();

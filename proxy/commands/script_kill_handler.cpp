@@ -9,9 +9,13 @@ Taken ScriptKillHandler::handle(Client& client, Request& request) {
   const std::string_view name = request.command->name;
   const std::string container(name.substr(0, name.find('|')));
   const Duration time = upstream_.settings().timeout.script;
-  upstream_.control().ask_for(
-      client, request, {.user = client.context().user, .commands = {{container, "KILL"}}}, time,
-      [time](const ControlAnswer& answer, const auto& held) { pass_on(answer, time, *held); });
+  upstream_.control().ask_for(client, request,
+                              {.user = client.context().user,
+                               .commands = {{container, "KILL"}},
+                               .line = ControlLine::kills},
+                              time, [time](const ControlAnswer& answer, const auto& held) {
+                                pass_on(answer, time, *held);
+                              });
   return Taken::yes;
 }
 

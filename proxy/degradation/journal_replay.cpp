@@ -66,7 +66,7 @@ void JournalReplay::delete_batch() {
   upstream_.control().ask(
       {.user = batch->user,
        .commands = {{"SELECT", std::to_string(batch->database)}, std::move(command)},
-       .overtakes = true},
+       .line = ControlLine::none},
       upstream_.loop().now() + upstream_.settings().timeout.command,
       [this, taken = std::move(*batch)](const ControlAnswer& answer) {
         on_deleted(taken, answer);
@@ -76,7 +76,7 @@ void JournalReplay::delete_batch() {
 void JournalReplay::prove_place(UserId user, std::uint32_t database) {
   is_asking_ = true;
   upstream_.control().ask(
-      {.user = user, .commands = {{"SELECT", std::to_string(database)}}, .overtakes = true},
+      {.user = user, .commands = {{"SELECT", std::to_string(database)}}, .line = ControlLine::none},
       upstream_.loop().now() + upstream_.settings().timeout.command,
       [this, user, database](const ControlAnswer& answer) {
         is_asking_ = false;

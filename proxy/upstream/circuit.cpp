@@ -105,7 +105,7 @@ void Circuit::ask() {
   const std::uint32_t round = parts_.health.breaker().begin_round(parts_.loop.now());
   control_.ask({.user = kUpstreamUser,
                 .commands = {{"ROLE"}, {"PING"}},
-                .overtakes = true,
+                .line = ControlLine::none,
                 .asks_anyway = true},
                parts_.loop.now() + parts_.settings.timeout.connect,
                [this, round](const ControlAnswer& answer) { on_answer(round, answer); });

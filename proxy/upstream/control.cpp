@@ -13,9 +13,10 @@ namespace hawser {
 
 namespace {
 
-/// So many questions at a time, and so many of clients; hawser's own that overtake are not counted.
-constexpr std::ptrdiff_t kMostAtOnce = 4;
+/// So many questions of each line at a time.
+constexpr std::ptrdiff_t kMostOwn = 4;
 constexpr std::ptrdiff_t kMostOfClients = 8;
+constexpr std::ptrdiff_t kMostKills = 2;
 constexpr const char* kTimedOut = "ETIMEDOUT";
 
 struct ReplyEnd {
@@ -50,7 +51,7 @@ class Control::Conversation final : public SocketOwner,
  public:
   /// `login`, if not empty, is one request, and `request` is sent when it has succeeded.
   Conversation(Control& control, std::string login, std::string request, std::size_t replies,
-               std::size_t asked, TimePoint deadline, Line line,
+               std::size_t asked, TimePoint deadline, ControlLine line,
                std::function<void(ControlAnswer)> done)
       : control_(control),
         line_(line),
@@ -79,7 +80,7 @@ class Control::Conversation final : public SocketOwner,
     if (socket_ != nullptr) socket_->close();
     done_ = nullptr;
   }
-  Line line() const { return line_; }
+  ControlLine line() const { return line_; }
   bool is_started() const { return connector_ != nullptr || socket_ != nullptr; }
   void start() {
     connector_ = std::make_unique<Connector>(
@@ -187,7 +188,7 @@ class Control::Conversation final : public SocketOwner,
   }
 
   Control& control_;
-  const Line line_;
+  const ControlLine line_;
   bool is_logging_in_;
   bool is_asked_ = false;  ///< Some of the question was written.
   std::string request_;
@@ -235,14 +236,11 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
     request = std::exchange(login, {}) + request;
     ++replies;
   }
-  const Line line = question.is_for_client ? Line::clients
-                    : question.overtakes   ? Line::none
-                                           : Line::own;
-  const auto conversation =
-      std::make_shared<Conversation>(*this, std::move(login), std::move(request), replies,
-                                     question.commands.size(), deadline, line, std::move(done));
+  const auto conversation = std::make_shared<Conversation>(
+      *this, std::move(login), std::move(request), replies, question.commands.size(), deadline,
+      question.line, std::move(done));
   conversations_.push_back(conversation);
-  if (line == Line::none) {
+  if (question.line == ControlLine::none) {
     conversation->start();
   } else {
     serve();
@@ -253,7 +251,6 @@ void Control::ask_for(
     Client& client, const Request& request, ControlQuestion question, Duration time,
     std::function<void(const ControlAnswer&, const std::shared_ptr<HeldAnswer>&)> done) {
   auto held = std::make_shared<HeldAnswer>(client, request, parts_.loop);
-  question.is_for_client = true;
   ask(question, parts_.loop.now() + time,
       [held = std::move(held), done = std::move(done)](const ControlAnswer& answer) {
         done(answer, held);
@@ -276,11 +273,12 @@ void pass_on(const ControlAnswer& answer, Duration time, HeldAnswer& held) {
 }
 
 void Control::serve() {
-  serve(Line::own, kMostAtOnce);
-  serve(Line::clients, kMostOfClients);
+  serve(ControlLine::own, kMostOwn);
+  serve(ControlLine::clients, kMostOfClients);
+  serve(ControlLine::kills, kMostKills);
 }
 
-void Control::serve(Line line, std::ptrdiff_t most) {
+void Control::serve(ControlLine line, std::ptrdiff_t most) {
   auto free = most - std::ranges::count_if(conversations_, [line](const auto& c) {
                 return c->is_started() && c->line() == line;
               });

@@ -33,16 +33,21 @@ struct ControlAnswer {
   bool may_have_run = false;          ///< Unreachable, but the question was sent.
 };
 
+/// What a question waits in: a few of each are asked at a time, in their order.
+enum class ControlLine : std::uint8_t {
+  own,      ///< Hawser's own.
+  clients,  ///< What clients want to be asked.
+  kills,    ///< The same of what ends a script that others wait for.
+  none,     ///< Hawser's own that others wait for: it is asked at once.
+};
+
 /// One question: commands for a connection of its own, in one write, after its login if it has one.
 /// If that is refused the question is not asked, and the refusal is the reply to each command.
 struct ControlQuestion {
   using Command = std::vector<std::string>;
   std::optional<UserId> user;     ///< Whose connection; none: one that is not logged in.
   std::vector<Command> commands;  ///< The last one's reply is the answer.
-  /// Does not wait behind other questions: for what must be heard while Redis is busy with them.
-  bool overtakes = false;
-  /// A client's: a few of these at a time, in a line of their own.
-  bool is_for_client = false;
+  ControlLine line = ControlLine::own;
   /// Is asked even if the login is refused, whoever it is then: for what tells of the server only.
   bool asks_anyway = false;
 };
@@ -67,10 +72,8 @@ class Control {
 
  private:
   class Conversation;
-  /// What a question waits in, if too many are asked: hawser's own, its clients', or nothing.
-  enum class Line : std::uint8_t { own, clients, none };
   void serve();
-  void serve(Line line, std::ptrdiff_t most);
+  void serve(ControlLine line, std::ptrdiff_t most);
 
   UpstreamParts& parts_;
   std::list<std::shared_ptr<Conversation>> conversations_;  ///< Those in line as well, in order.

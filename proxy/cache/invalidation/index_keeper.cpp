@@ -117,25 +117,27 @@ void IndexKeeper::look_everywhere() {
   const Place home{kUpstreamUser, upstream_.home_database()};
   const std::string run_id = upstream_.run_id();
   if (!run_id.empty() && looked_at_run_ == run_id) {
-    look_at(home);
+    look_in_turn({home.second});
     return;
   }
   caller_.command(Passage::control, context_of(home), {"INFO", "keyspace"},
                   [this, run_id](const ScriptAnswer& answer) {
                     if (answer.kind != ScriptAnswer::Kind::reply || answer.items.empty()) return;
                     looked_at_run_ = run_id;
-                    for (const std::uint32_t database : databases_in(answer.items.front())) {
-                      look_at({kUpstreamUser, database});
-                    }
+                    look_in_turn(databases_in(answer.items.front()));
                   });
 }
 
-void IndexKeeper::look_at(const Place& place) {
+void IndexKeeper::look_in_turn(std::vector<std::uint32_t> databases) {
+  if (databases.empty()) return;
+  const Place place{kUpstreamUser, databases.back()};
+  databases.pop_back();
   caller_.call(Passage::control, context_of(place), unfinished_, {keys_.draining()}, {"0", "1"},
-               [this, place](const ScriptAnswer& answer) {
+               [this, place, left = std::move(databases)](const ScriptAnswer& answer) {
                  const bool is_any =
                      answer.kind == ScriptAnswer::Kind::reply && !answer.items.empty();
                  if (is_any) note_use(context_of(place));
+                 look_in_turn(left);
                });
 }
 
