@@ -95,12 +95,13 @@ struct Server::Impl final : HealthView, OperatorActions {
         log(static_cast<LogLevel>(settings.log.level), static_cast<LogFormat>(settings.log.format)),
         upstream(loop, log, settings, url, HAWSER_VERSION),
         pinned(upstream, refuse, blocked),
-        forward(upstream, pinned),
+        apart(upstream, refuse, blocked),
+        forward(upstream, apart),
         info(upstream),
         foreign(upstream, forward, pinned),
         command(upstream, forward),
         script(upstream, forward),
-        context(upstream, forward),
+        context(upstream),
         stream_read(forward, pinned),
         script_kill(upstream),
         unblock(upstream, blocked),
@@ -223,6 +224,7 @@ struct Server::Impl final : HealthView, OperatorActions {
   Upstream upstream;
   BlockedClients blocked;
   PinnedHandler pinned;
+  ApartHandler apart;
   ForwardHandler forward;
   InfoHandler info;
   ForeignHandler foreign;

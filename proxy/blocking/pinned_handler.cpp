@@ -14,13 +14,24 @@ PinnedSession::Stay stay_of(const Request& request) {
   return PinnedSession::Stay::for_life;
 }
 
+Taken begin(const PinnedSession::Parts& parts, Client& client, Request& request,
+            PinnedSession::Stay stay) {
+  if (client.unsettled() > 0) return Taken::later;
+  auto session = std::make_shared<PinnedSession>(parts, client, stay);
+  client.set_own_handler(session);
+  return session->handle(client, request);
+}
+
 }  // namespace
 
 Taken PinnedHandler::handle(Client& client, Request& request) {
-  if (client.unsettled() > 0) return Taken::later;
-  auto session = std::make_shared<PinnedSession>(parts_, client, stay_of(request));
-  client.set_own_handler(session);
-  return session->handle(client, request);
+  return begin(parts_, client, request, stay_of(request));
+}
+
+Taken ApartHandler::handle(Client& client, Request& request) {
+  using Stay = PinnedSession::Stay;
+  return begin(parts_, client, request,
+               request.command == nullptr ? Stay::one_request_unsure : Stay::one_request);
 }
 
 }  // namespace hawser

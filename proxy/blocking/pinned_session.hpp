@@ -34,6 +34,7 @@ class PinnedSession final : public Handler,
   ~PinnedSession() override;
 
   Taken handle(Client& client, Request& request) override;
+  bool outlives_input() const override { return stay_ != Stay::for_life && !blocked_; }
   void on_lease_lost(const LaneEnd& end) override;
   void on_lease_push(std::string_view frame) override;
 

@@ -13,6 +13,8 @@ namespace hawser {
 namespace {
 
 constexpr std::string_view kOk = "+OK\r\n";
+/// Never asked of a server, which by now may be another: it would change the connection.
+constexpr std::string_view kNoHello = "-ERR unknown command 'HELLO'\r\n";
 
 std::string error_reply(std::string_view text) {
   std::string out;
@@ -38,7 +40,7 @@ Taken ContextHandler::handle(Client& client, Request& request) {
   if (name == "auth") {
     auth(client, request);
   } else if (name == "hello" && upstream_.lacks_hello()) {
-    return forward_.handle(client, request);  // Redis has the words for it.
+    client.open_slot(request).complete(kNoHello);
   } else if (name == "hello") {
     hello(client, request);
   } else {
@@ -209,7 +211,7 @@ void ContextHandler::finish_hello(const std::shared_ptr<Client>& client,
 
 void ContextHandler::answer_hello(Client& client, Hello& hello) {
   if (upstream_.lacks_hello()) {  // Which was not known before.
-    hello.slot.complete(error_reply("ERR unknown command 'HELLO'"));
+    hello.slot.complete(kNoHello);
     client.resume();
     return;
   }

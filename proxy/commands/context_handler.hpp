@@ -13,8 +13,7 @@ namespace hawser {
 /// upstream's word: a password it accepted, a database whose lane it opened.
 class ContextHandler final : public Handler {
  public:
-  /// `forward` has HELLO where the server does not know it.
-  ContextHandler(Upstream& upstream, Handler& forward) : upstream_(upstream), forward_(forward) {}
+  explicit ContextHandler(Upstream& upstream) : upstream_(upstream) {}
   Taken handle(Client& client, Request& request) override;
 
  private:
@@ -37,7 +36,6 @@ class ContextHandler final : public Handler {
   void answer_hello(Client& client, Hello& hello);
 
   Upstream& upstream_;
-  Handler& forward_;
 };
 
 }  // namespace hawser

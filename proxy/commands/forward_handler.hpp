@@ -6,15 +6,15 @@
 namespace hawser {
 
 /// Sends ordinary requests on the main lane of the client's context: the way nearly all go. Large
-/// ones are left to `large`, where the client's order allows, so that they hold up nobody.
+/// ones, and those of clients that hear long replies, are left to `apart`: they hold up nobody.
 class ForwardHandler final : public Handler {
  public:
-  ForwardHandler(Upstream& upstream, Handler& large) : upstream_(upstream), large_(large) {}
+  ForwardHandler(Upstream& upstream, Handler& apart) : upstream_(upstream), apart_(apart) {}
   Taken handle(Client& client, Request& request) override;
 
  private:
   Upstream& upstream_;
-  Handler& large_;
+  Handler& apart_;
 };
 
 }  // namespace hawser

@@ -261,7 +261,7 @@ std::size_t ClientSession::run(protocol::RequestParser& parser, std::string_view
 /// answered for that.
 bool ClientSession::give_up(const Request& request) {
   if (unanswered() > 0) {
-    own_wait_ = own_wait_ || own_handler() != nullptr;
+    own_wait_ = own_wait_ || !outlives_input();  // Behind its own blocking command.
     return false;
   }
   // That is what the pause is for; the request's time begins behind it.

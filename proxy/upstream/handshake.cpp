@@ -20,7 +20,8 @@ std::uint64_t to_number(std::string_view text) {
 
 Handshake::Handshake(HandshakePlan plan) : plan_(std::move(plan)) {
   const std::string_view resp = plan_.resp == RespVersion::resp3 ? "3" : "2";
-  if (plan_.password.empty()) {
+  // A user may have an empty password, or any.
+  if (plan_.password.empty() && plan_.user.empty()) {
     ask(Question::hello, {"HELLO", resp});
   } else {
     const std::string_view user = plan_.user.empty() ? std::string_view("default") : plan_.user;
@@ -69,12 +70,10 @@ Handshake::Step Handshake::on_reply(std::string_view reply) {
           answered_ = 0;
           asked_.assign(skipped, Question::optional);
           bytes_.clear();
-          if (!plan_.password.empty()) {
-            if (plan_.user.empty()) {
-              ask(Question::auth, {"AUTH", plan_.password});
-            } else {
-              ask(Question::auth, {"AUTH", plan_.user, plan_.password});
-            }
+          if (!plan_.user.empty()) {
+            ask(Question::auth, {"AUTH", plan_.user, plan_.password});
+          } else if (!plan_.password.empty()) {
+            ask(Question::auth, {"AUTH", plan_.password});
           }
           ask_after_login();
           return Step::write;
@@ -93,6 +92,11 @@ Handshake::Step Handshake::on_reply(std::string_view reply) {
       }
       break;
     case Question::name:
+      if (protocol::error_word(reply) == "NOAUTH") {  // HELLO would have said so.
+        error_ = reply;
+        return Step::failed;
+      }
+      break;
     case Question::optional:
       break;  // A user may lack the right, a server the command; requests work without.
     case Question::id:

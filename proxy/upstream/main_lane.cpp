@@ -312,6 +312,7 @@ void MainLane::on_lane_end(Lane& /*lane*/, LaneEnd end) {
       predecessors_.push_back({end.connection, std::move(end.unsettled)});
     }
     if (role_ == LaneRole::main) {
+      parts_.lacks_hello = false;  // The next server may be another.
       parts_.stats.up.add(-1);
       for (LaneEvents* listener : parts_.listeners) listener->on_lane_lost(context_);
     }

@@ -66,7 +66,8 @@ UserId Users::accept(const Login& login, TimePoint now) {
   User& known = users_[found->second];
   // The URL's own credentials stay what the operator configured.
   if (found->second != kUpstreamUser) {
-    known.credentials = {std::string(login.user), std::string(login.password)};
+    known.credentials = {std::string(login.names_user ? login.user : ""),
+                         std::string(login.password)};
   }
   known.accepted[login.names_user ? 1 : 0] = {hash(login.password), now + cache_};
   return found->second;

@@ -1,17 +1,20 @@
 """Commands that need an upstream connection of their own."""
 
+import socket
 import time
 import unittest
 
 from case import HawserCase
-from resp import Client, Push
+from resp import Client, Push, encode
 from servers import eventually
 
 
-class Pinned(HawserCase):
+class PinnedCase(HawserCase):
     def pinned_in_use(self):
         return self.hawser.metric("hawser_pinned_in_use")
 
+
+class Pinned(PinnedCase):
     def test_a_blocked_client_gets_what_another_pushes(self):
         client, other = self.client(), self.client()
         client.send("BLPOP", "queue", 10)
@@ -114,6 +117,52 @@ class Pinned(HawserCase):
         for words in [("NOSUCH",), ("NOSUCH", "a", "b"), ("CONFIG", "NOSUCH"), ("",)]:
             self.assertEqual(client(*words), direct(*words))
         self.assertEqual(client("PING"), "PONG")
+
+
+class Large(PinnedCase):
+    """Large requests have a connection of their own, one at a time and for no longer."""
+
+    settings = {"timeout_total": "1s", "timeout_command": "700ms"}
+    large = "x" * (2 << 20)
+
+    def test_only_for_the_request(self):
+        client = self.client()
+        number = client("CLIENT", "ID")
+        for words in [("PING", self.large), ("SET", "k", self.large), ("GETRANGE", "k", 0, 0),
+                      ("EVAL", "return #ARGV[1]", 0, self.large), ("UNWATCH",)]:
+            client(*words)
+            self.assertEqual(self.pinned_in_use(), 0, words[0])
+            self.assertEqual(client("CLIENT", "ID"), number, words[0])
+
+    def test_in_order_among_small_ones(self):
+        client = self.client()
+        self.assertEqual(client.pipeline(("APPEND", "o", "a"), ("SET", "o", self.large),
+                                         ("APPEND", "o", "b"), ("SET", "o", self.large),
+                                         ("STRLEN", "o")),
+                         [1, "OK", len(self.large) + 1, "OK", len(self.large)])
+
+    def test_of_a_client_that_has_ended_its_side(self):
+        for requests, answers in [([("SET", "e", self.large)], b"+OK\r\n"),
+                                  ([("DEL", "e"), ("APPEND", "e", "x"), ("SET", "e", self.large)],
+                                   b":1\r\n:1\r\n+OK\r\n")]:
+            client = self.client()
+            client.raw(b"".join(encode(*words) for words in requests))
+            client.socket.shutdown(socket.SHUT_WR)
+            self.assertEqual(client.rest(), answers)
+
+    def test_what_is_behind_one_has_its_own_time(self):
+        client = self.client()
+        client("GET", "k")
+        self.redis.freeze()
+        try:
+            began = time.monotonic()
+            client.raw(encode("SET", "k", self.large) + encode("GET", "k") * 3)
+            replies = [client.read() for _ in range(4)]
+            self.assertLess(time.monotonic() - began, 1.5)
+        finally:
+            self.redis.thaw()
+        self.assertTrue(all(reply.startswith("PROXY") for reply in replies), replies)
+        eventually(lambda: client("PING") == "PONG", "it goes on")
 
 
 class PinnedCap(HawserCase):

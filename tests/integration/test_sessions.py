@@ -102,6 +102,16 @@ class Sessions(HawserCase):
                       ("AUTH", "default", "any"), ("AUTH", "any")]:
             self.assertEqual(client(*words), direct(*words), words)
 
+    def test_a_user_without_a_password_is_that_user(self):
+        direct = self.direct()
+        direct("ACL", "SETUSER", "bob", "on", "nopass", "~b:*", "+@read", "+acl|whoami")
+        for password in ("", "any", ""):
+            for words in [("AUTH", "bob", password), ("HELLO", 3, "AUTH", "bob", password)]:
+                client = self.client()
+                self.assertNotIsInstance(client(*words), ErrorReply)
+                self.assertEqual(client("ACL", "WHOAMI"), b"bob")
+                self.assertTrue(client("SET", "x", 1).startswith("NOPERM"))
+
     def test_what_the_server_does_not_know_is_not_said_to_be_done(self):
         client, direct = self.client(), self.direct()
         for words in [("NO-EVICT", "ON"), ("NO-EVICT", "OFF"), ("NO-EVICT", "x"), ("NO-EVICT",),

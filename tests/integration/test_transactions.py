@@ -166,6 +166,16 @@ class Transactions(HawserCase):
                                              words, ("MULTI",), ("INCR", "o"), ("EXEC",)),
                              ["OK", "OK", usual, 2, usual, "OK", "QUEUED", [3]])
 
+    def test_what_is_large_leaves_a_watch_alone(self):
+        other = self.client()
+        for words in [("PUBLISH", "ch", "x" * (2 << 20)), ("SET", "own", "x" * (2 << 20)),
+                      ("CACHE.SET", "own", "x" * (2 << 20), "TAGS", 1, "t")]:
+            client = self.client()
+            client("WATCH", "w")
+            client(*words)
+            other("INCR", "w")
+            self.assertEqual(client.pipeline(("MULTI",), ("SET", "w", 0), ("EXEC",))[-1], None, words)
+
     def test_quit_in_a_transaction(self):
         client = self.client()
         client("MULTI")
@@ -264,6 +274,21 @@ class ShortTimes(HawserCase):
             # On a connection of its own: nobody else waits for it.
             self.assertIsNone(other("GET", "none"), words)
             self.assertIsNone(client.read(), words)
+
+
+class LongReplies(HawserCase):
+    settings = {"clients_output_limit": "1MiB"}
+
+    def test_whoever_hears_them_keeps_its_watch(self):
+        other, direct = self.client(), self.direct()
+        direct("SETRANGE", "long", 3 << 20, "x")
+        for words in [("PUBLISH", "ch", "m"), ("COMMAND", "INFO", "get"), ("GET", "x")]:
+            client = self.client()
+            client("GET", "long")
+            client("WATCH", "w")
+            client.pipeline(words, ("GET", "x"))
+            other("INCR", "w")
+            self.assertEqual(client.pipeline(("MULTI",), ("SET", "w", 0), ("EXEC",))[-1], None, words)
 
 
 class Pipeline(HawserCase):
