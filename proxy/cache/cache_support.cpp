@@ -42,10 +42,10 @@ CacheSupport::Verdict CacheSupport::verdict(UserId user) const {
   return found == states_.end() ? Verdict::unknown : found->second.verdict;
 }
 
-bool CacheSupport::may_publish(UserId user) {
-  const State& state = states_[user];
-  if (!state.may_publish && state.ask_again <= upstream_.loop().now()) ask(user);
-  return state.may_publish;
+CacheSupport::Verdict CacheSupport::may_publish(UserId user, TimePoint since) const {
+  const auto found = states_.find(user);
+  if (found == states_.end() || found->second.may_publish) return Verdict::good;
+  return found->second.asked_at >= since ? Verdict::refused : Verdict::unknown;
 }
 
 const std::string& CacheSupport::reason(UserId user) const {
@@ -89,6 +89,7 @@ void CacheSupport::ask(UserId user) {
     return;
   }
   state.is_asking = true;
+  state.asking_since = upstream_.loop().now();
   // The first is for the eviction policy, the last for the bus; the others have to be allowed.
   upstream_.control().ask(
       {.user = user,
@@ -133,7 +134,9 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
     warn_of_eviction();
   }
   const ControlReply& publishes = answer.replies.back();
-  states_[user].may_publish = !publishes.is_integer || publishes.number != 0;
+  State& state = states_[user];
+  state.may_publish = !publishes.is_integer || publishes.number != 0;
+  state.asked_at = state.asking_since;
   const auto refusal = std::find_if(answer.replies.begin() + 1, answer.replies.end() - 1,
                                     [](const ControlReply& reply) { return reply.is_error; });
   if (refusal == answer.replies.end() - 1) {
@@ -159,7 +162,6 @@ void CacheSupport::settle(UserId user, Verdict verdict, std::string reason, bool
   if (is_sure) state.reason = std::move(reason);
   if (is_sure && verdict == Verdict::good) {
     state.pause = kPause;
-    state.ask_again = upstream_.loop().now() + kPause;
     if (user == kUpstreamUser && on_available_) on_available_();
   } else {
     state.ask_again = upstream_.loop().now() + state.pause;

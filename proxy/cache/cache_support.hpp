@@ -24,13 +24,13 @@ class CacheSupport final : private LaneEvents {
 
   enum class Verdict : std::uint8_t { unknown, good, refused };
   Verdict verdict(UserId user) const;
-  /// Whether the user may publish on the bus, as far as is known; if not it is asked again from
-  /// time to time.
-  bool may_publish(UserId user);
+  /// Whether the user may publish on the bus. Unknown: it might not, but that was found out before
+  /// `since`.
+  Verdict may_publish(UserId user, TimePoint since = TimePoint::min()) const;
   /// Why it is refused, in one line.
   const std::string& reason(UserId user) const;
-  /// Holds the client until the verdict on its user is known; the request is to be taken later.
-  /// False: its time is over. REQUIRES: the verdict is unknown.
+  /// Holds the client until its user's rights are found out anew; the request is to be taken later.
+  /// False: its time is over.
   bool hold(Client& client, const Request& request);
 
   /// Finds out about the user, for later.
@@ -45,13 +45,15 @@ class CacheSupport final : private LaneEvents {
 
  private:
   static constexpr Duration kPause = std::chrono::milliseconds(500);
-  static constexpr Duration kLongestPause = std::chrono::seconds(30);
+  static constexpr Duration kLongestPause = std::chrono::seconds(5);
 
   struct State {
     Verdict verdict = Verdict::unknown;
     std::string reason;
     bool is_sure = false;
     bool may_publish = true;
+    TimePoint asked_at{};      ///< The last question that was answered, ...
+    TimePoint asking_since{};  ///< ... and the one under way.
     bool is_asking = false;
     Duration pause = kPause;  ///< Before it is asked again, if it was no good.
     TimePoint ask_again{};

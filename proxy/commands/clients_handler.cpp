@@ -122,7 +122,7 @@ void ClientsHandler::perform(Client& client, const Request& request, RespVersion
   } else if (name == "client|no-touch" && is_word(request.arg(2), "on")) {
     held->fail(Failure::denied);  // The connection it would be said of is not this client's.
   } else {
-    if (name == "client|unpause") clients_.end_pause();
+    if (name == "client|unpause") clients_.end_pauses();
     held->complete(kOk);
   }
 }
@@ -182,27 +182,38 @@ void ClientsHandler::pause(const Client& client, const Request& request,
     held->complete(kOk);
     return;
   }
+  const auto refuse = [this](HeldAnswer& answer) {
+    answer.fail(Failure::circuit_open, upstream_.circuit().retry_in());
+  };
+  if (!upstream_.circuit().allows()) {
+    refuse(*held);
+    return;
+  }
   const bool only_writes = request.argc() == 4 && is_word(request.arg(3), "write");
   // A century is for ever, and can be added to any time.
   constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 36525);
   const TimePoint now = upstream_.loop().now();
-  const bool is_first = clients_.pause(now + std::min(length, kLongest), only_writes);
+  const std::uint64_t number = clients_.pause(now + std::min(length, kLongest), only_writes);
   const Duration patience = upstream_.settings().timeout.total;
-  clients_.when_settled(&client, now + patience, [this, held, is_first, patience](bool is_settled) {
-    if (!upstream_.circuit().allows()) {
-      held->fail(Failure::circuit_open, upstream_.circuit().retry_in());  // It has ended the pause.
-    } else if (is_settled) {
-      held->complete(kOk);
-    } else {
-      if (is_first) clients_.end_pause();
-      held->time_out(patience);
-    }
-  });
+  clients_.when_settled(
+      &client, now + patience,
+      [this, held, refuse, number, patience, outages = outages_](bool is_settled) {
+        if (outages != outages_) {
+          refuse(*held);  // Which has ended the pause.
+        } else if (is_settled) {
+          held->complete(kOk);
+        } else {
+          clients_.end_pause(number);
+          held->time_out(patience);
+        }
+      });
 }
 
 void ClientsHandler::on_circuit(const CircuitState& state) {
   // A Redis that is started anew knows of no pause either.
-  if (!state.is_closed()) clients_.end_pause();
+  if (state.is_closed()) return;
+  ++outages_;
+  clients_.end_pauses();
 }
 
 }  // namespace hawser

@@ -31,6 +31,7 @@ class ClientsHandler final : public Handler, public CircuitListener {
 
   Upstream& upstream_;
   ClientDirectory& clients_;
+  std::uint64_t outages_ = 0;
 };
 
 }  // namespace hawser

@@ -34,10 +34,11 @@ class ClientListing final : public ClientDirectory {
   // ClientDirectory
   std::string list(const ClientFilter& filter) const override;
   std::size_t close(const ClientFilter& filter, const Client* asker, const Client* spared) override;
-  bool pause(TimePoint until, bool only_writes) override {
+  std::uint64_t pause(TimePoint until, bool only_writes) override {
     return pause_.begin(until, only_writes);
   }
-  void end_pause() override { pause_.end(); }
+  void end_pause(std::uint64_t number) override { pause_.end(number); }
+  void end_pauses() override { pause_.end(); }
   void when_settled(const Client* asker, TimePoint deadline,
                     std::function<void(bool)> done) override;
 

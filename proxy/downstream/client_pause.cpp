@@ -22,20 +22,32 @@ bool may_write(const protocol::Command& row) {
 ClientPause::ClientPause(Loop& loop, ClientRegistry& clients)
     : clients_(clients), timer_(loop, [this] { end(); }) {}
 
-bool ClientPause::begin(TimePoint until, bool only_writes) {
-  const bool is_first = !is_on_;
-  only_writes_ = only_writes && (!is_on_ || only_writes_);
-  until_ = is_on_ ? std::max(until_, until) : until;
-  is_on_ = true;
-  timer_.set(until_);
-  return is_first;
+std::uint64_t ClientPause::begin(TimePoint until, bool only_writes) {
+  parts_.push_back({next_, until, only_writes});
+  update();
+  return next_++;
+}
+
+void ClientPause::end(std::uint64_t number) {
+  if (std::erase_if(parts_, [number](const Part& part) { return part.number == number; }) == 0)
+    return;
+  if (parts_.empty()) {
+    end();
+  } else {
+    update();
+    clients_.for_each([](ClientSession& client) { client.try_again(); });
+  }
 }
 
 void ClientPause::end() {
   timer_.cancel();
-  if (!is_on_) return;
-  is_on_ = false;
+  parts_.clear();
   clients_.for_each([](ClientSession& client) { client.try_again(); });
+}
+
+void ClientPause::update() {
+  only_writes_ = std::ranges::all_of(parts_, &Part::only_writes);
+  timer_.set(std::ranges::max(parts_, {}, &Part::until).until);
 }
 
 bool ClientPause::is_meant(const Request& request) const {

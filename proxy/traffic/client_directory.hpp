@@ -41,9 +41,11 @@ class ClientDirectory {
   virtual std::size_t close(const ClientFilter& filter, const Client* asker,
                             const Client* spared) = 0;
   /// No request is dispatched, or none that may write, before `until`; a pause under way never gets
-  /// shorter or narrower. Returns false if one was under way.
-  virtual bool pause(TimePoint until, bool only_writes) = 0;
-  virtual void end_pause() = 0;
+  /// shorter or narrower. Returns its number.
+  virtual std::uint64_t pause(TimePoint until, bool only_writes) = 0;
+  /// As if that one had not been; what the others ask for stays.
+  virtual void end_pause(std::uint64_t number) = 0;
+  virtual void end_pauses() = 0;
   /// Calls `done` with true once nothing is under way of what clients other than `asker` have sent
   /// so far, but for blocking commands; with false if that is not so by `deadline`.
   virtual void when_settled(const Client* asker, TimePoint deadline,

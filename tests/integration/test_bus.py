@@ -277,6 +277,16 @@ class Users(BusCase):
         plain("CACHE.SET", "k", 1, "TAGS", 1, "t")
         self.assertEqual(mute("CACHE.INVALIDATE", "t"), 1)
         self.assert_told(listener, "tags", ["t"])
+        # What is allowed from now on is done from now on; what is not any more is told all the same.
+        direct("ACL", "SETUSER", "mute", "allchannels")
+        self.assertEqual(mute("PUBLISH", CHANNEL, message("keys", "k")), 1)
+        self.assert_told(listener, "keys", "k")
+        self.assertEqual(plain("EXISTS", "k"), 0)
+        for _ in range(3):
+            direct("ACL", "SETUSER", "mute", "resetchannels")
+            plain("CACHE.SET", "k", 1, "TAGS", 1, "t")
+            self.assertEqual(mute("CACHE.INVALIDATE", "t"), 1)
+            self.assert_told(listener, "tags", ["t"])
         # Without the commands the feature needs it is refused in words, and the rest works.
         weak = self.client(hawser, "weak", "pw")
         plain("SET", "k", 1)

@@ -299,6 +299,25 @@ class GivenUp(unittest.TestCase):
             self.assertEqual(writer.read(), "OK")
 
 
+    def test_one_that_is_given_up_leaves_a_later_one(self):
+        first, second, slow, writer = (self.client() for _ in range(4))
+        number = writer("CLIENT", "ID")
+        self.assertEqual(slow("SET", "n", 0), "OK")
+        self.held = max(number for number, words in self.sent.items() if b":main" in words)
+        slow.send("EVAL_RO", "return 1", 0)
+        eventually(lambda: b"return 1" in self.sent[self.held], "it is on its way")
+        first.send("CLIENT", "PAUSE", 60000, "WRITE")
+        time.sleep(0.25)
+        second.send("CLIENT", "PAUSE", 60000, "WRITE")
+        self.assertTrue(first.read().startswith("PROXYTIMEOUT"))
+        self.way.cut(self.held)
+        self.assertEqual(second.read(), "OK")
+        writer.send("SET", "n", 1)
+        eventually(lambda: listed(first)[number]["qbuf"] != "0", "it is held")
+        self.assertEqual(first("CLIENT", "UNPAUSE"), "OK")
+        self.assertEqual(writer.read(), "OK")
+
+
 class Order(HawserCase):
     def test_what_follows_unblock_runs_after_it(self):
         client, blocked = self.client(), self.client()

@@ -53,6 +53,24 @@ TEST(Handshake, LogsInWithTheUserAndChoosesProtocolAndDatabase) {
   EXPECT_NE(handshake.bytes().find("SELECT\r\n$1\r\n7"), std::string::npos);
 }
 
+TEST(Handshake, AUserWithoutAPasswordIsNamed) {
+  HandshakePlan wanted = plan();
+  wanted.user = "bob";
+  const Handshake handshake(wanted);
+  EXPECT_NE(handshake.bytes().find("AUTH\r\n$3\r\nbob\r\n$0\r\n\r\n"), std::string::npos);
+}
+
+TEST(Handshake, OldServerThatWantsAPasswordSaysSoToTheName) {
+  Handshake handshake(plan());
+  EXPECT_EQ(handshake.on_reply("-ERR unknown command `HELLO`\r\n"), Step::write);
+  Step step = Step::more;
+  for (int i = 0; i < 12 && step == Step::more; ++i) {
+    step = handshake.on_reply("-NOAUTH Authentication required.\r\n");
+  }
+  EXPECT_EQ(step, Step::failed);
+  EXPECT_TRUE(is_login_refusal(handshake.error()));
+}
+
 TEST(Handshake, RefusedPasswordIsTheServersOwnError) {
   Handshake handshake(plan());
   EXPECT_EQ(handshake.on_reply("-WRONGPASS no\r\n"), Step::failed);

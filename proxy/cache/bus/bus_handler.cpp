@@ -6,6 +6,14 @@
 
 namespace hawser {
 
+namespace {
+
+/// In Redis' words.
+constexpr std::string_view kMayNotPublish =
+    "-NOPERM this user has no permissions to access one of the channels used as arguments\r\n";
+
+}  // namespace
+
 Taken BusHandler::intercept(Client& client, Request& request) {
   // Counted when it is taken: it may be offered again.
   const ParsedBusMessage parsed = parse_bus_message(request.arg(2));
@@ -32,23 +40,34 @@ Taken BusHandler::perform(Client& client, Request& request, const BusMessage& me
   // As CACHE.INVALIDATE: behind all that the client has asked before.
   if (client.unanswered() > 0) return Taken::later;
   Upstream& upstream = parts_.upstream;
+  const UserId user = client.context().user;
   if (upstream.circuit().allows()) {
-    switch (parts_.support.verdict(client.context().user)) {
+    switch (parts_.support.verdict(user)) {
       case CacheSupport::Verdict::good:
-        // Redis has the words for it.
-        if (!parts_.support.may_publish(client.context().user)) {
-          return parts_.publish.handle(client, request);
-        }
         break;
       case CacheSupport::Verdict::refused:
-        client.open_slot(request).complete("-ERR invalidations are not available: " +
-                                           parts_.support.reason(client.context().user) + "\r\n");
+        client.open_slot(request).complete(
+            "-ERR invalidations are not available: " + parts_.support.reason(user) + "\r\n");
         return Taken::yes;
       case CacheSupport::Verdict::unknown:
         if (parts_.support.hold(client, request)) return Taken::later;
         client.open_slot(request).fail(Failure::down);
         return Taken::yes;
     }
+  }
+  // Nothing is done for who may not publish. Nor is it passed on: it might be allowed by now, and
+  // would have been done by nobody.
+  const bool is_asked = upstream.circuit().allows();
+  switch (parts_.support.may_publish(user, is_asked ? request.arrived : TimePoint::min())) {
+    case CacheSupport::Verdict::good:
+      break;
+    case CacheSupport::Verdict::refused:
+      client.open_slot(request).complete(kMayNotPublish);
+      return Taken::yes;
+    case CacheSupport::Verdict::unknown:
+      if (parts_.support.hold(client, request)) return Taken::later;
+      client.open_slot(request).fail(Failure::down);
+      return Taken::yes;
   }
   MainLane* lane = upstream.main_lane(client.context());
   if (!client.may_go_to(lane)) return Taken::later;

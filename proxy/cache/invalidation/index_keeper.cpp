@@ -117,27 +117,34 @@ void IndexKeeper::look_everywhere() {
   const Place home{kUpstreamUser, upstream_.home_database()};
   const std::string run_id = upstream_.run_id();
   if (!run_id.empty() && looked_at_run_ == run_id) {
-    look_in_turn({home.second});
+    look_in_turn({home.second}, run_id);
     return;
   }
   caller_.command(Passage::control, context_of(home), {"INFO", "keyspace"},
-                  [this, run_id](const ScriptAnswer& answer) {
-                    if (answer.kind != ScriptAnswer::Kind::reply || answer.items.empty()) return;
-                    looked_at_run_ = run_id;
-                    look_in_turn(databases_in(answer.items.front()));
+                  [this, home, run_id](const ScriptAnswer& answer) {
+                    // Who may not ask where there are keys knows of one database.
+                    const bool is_told =
+                        answer.kind == ScriptAnswer::Kind::reply && !answer.items.empty();
+                    look_in_turn(is_told ? databases_in(answer.items.front())
+                                         : std::vector<std::uint32_t>{home.second},
+                                 run_id);
                   });
 }
 
-void IndexKeeper::look_in_turn(std::vector<std::uint32_t> databases) {
-  if (databases.empty()) return;
+void IndexKeeper::look_in_turn(std::vector<std::uint32_t> databases, const std::string& run_id) {
+  if (databases.empty()) {
+    looked_at_run_ = run_id;
+    return;
+  }
   const Place place{kUpstreamUser, databases.back()};
   databases.pop_back();
   caller_.call(Passage::control, context_of(place), unfinished_, {keys_.draining()}, {"0", "1"},
-               [this, place, left = std::move(databases)](const ScriptAnswer& answer) {
-                 const bool is_any =
-                     answer.kind == ScriptAnswer::Kind::reply && !answer.items.empty();
-                 if (is_any) note_use(context_of(place));
-                 look_in_turn(left);
+               [this, place, run_id, left = std::move(databases)](const ScriptAnswer& answer) {
+                 const bool is_answer = answer.kind == ScriptAnswer::Kind::reply;
+                 if (is_answer && !answer.items.empty()) note_use(context_of(place));
+                 if (is_answer || answer.kind == ScriptAnswer::Kind::error) {
+                   look_in_turn(left, run_id);
+                 }
                });
 }
 

@@ -48,7 +48,7 @@ class IndexKeeper {
   Passage passage_to(const Place& place);
   void drop_if_refused(const Place& place, const ScriptAnswer& answer);
 
-  void look_in_turn(std::vector<std::uint32_t> databases);
+  void look_in_turn(std::vector<std::uint32_t> databases, const std::string& run_id);
   void look();
   void look_at_next();
   void ask_unfinished(Passage passage, const Place& place, std::function<void()> done);

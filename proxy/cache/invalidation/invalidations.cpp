@@ -147,13 +147,22 @@ void Invalidations::publish(const Order& order, std::function<void(std::string_v
     if (done) done(":0\r\n");
     return;
   }
-  // Of its own the user asked for no more than that keys go: whom hawser tells is hawser's affair.
   const UserId user = order.context.user;
-  const bool is_hawsers = order.json.empty() && !support_.may_publish(user);
-  bus_.publish(is_hawsers ? Context{} : order.context, json,
-               [this, user, done = std::move(done)](std::string_view reply) {
-                 if (protocol::error_word(reply) == "NOPERM") support_.ask(user);
-                 if (done) done(reply);
+  // Who asked only for keys to go need not be allowed to tell the others: that is hawser's affair.
+  const bool is_hawsers = order.json.empty() && user != kUpstreamUser;
+  if (is_hawsers && support_.may_publish(user) == CacheSupport::Verdict::refused) {
+    bus_.publish(Context{}, json, std::move(done));
+    return;
+  }
+  bus_.publish(order.context, json,
+               [this, user, is_hawsers, json, done = std::move(done)](std::string_view reply) {
+                 const bool is_refused = protocol::error_word(reply) == "NOPERM";
+                 if (is_refused && user != kUpstreamUser) support_.ask(user);
+                 if (is_refused && is_hawsers) {
+                   bus_.publish(Context{}, json, done);
+                 } else if (done) {
+                   done(reply);
+                 }
                });
 }
 
