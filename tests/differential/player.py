@@ -201,6 +201,8 @@ class Follower:
             elif name == b"EXEC" and len(command) == 1:
                 if not (kind == ord("-") and value.startswith(b"NOPERM")):
                     command, self.queue = [b"EXEC", *self.queue], []
+            elif name == b"EXEC" and value.startswith(b"EXECABORT"):
+                self.queue = []
             elif name in (b"DISCARD", b"RESET") and kind == ord("+"):
                 self.queue = []
             elif name in UNSUBSCRIBES and len(command) == 1:
