@@ -97,12 +97,11 @@ Taken ClientsHandler::handle(Client& client, Request& request) {
         if (asker == nullptr) return;
         if (answer.kind == ControlAnswer::Kind::reply) {
           perform(*asker, stored->view(), resp, held);
-        } else if (answer.kind == ControlAnswer::Kind::error) {
+        } else if (answer.kind == ControlAnswer::Kind::error ||
+                   stored->name() == "client|unpause") {  // Redis does that one itself.
           pass_on(answer, time, *held);
         } else if (may_always) {
           held->complete(list(stored->view(), resp));
-        } else if (stored->name() == "client|unpause") {
-          pass_on(answer, time, *held);  // Redis does that one itself.
         } else {
           held->fail(Failure::down);
         }

@@ -248,7 +248,7 @@ void Control::ask(const ControlQuestion& question, TimePoint deadline,
 }
 
 void Control::ask_for(
-    Client& client, const Request& request, ControlQuestion question, Duration time,
+    Client& client, const Request& request, const ControlQuestion& question, Duration time,
     std::function<void(const ControlAnswer&, const std::shared_ptr<HeldAnswer>&)> done) {
   auto held = std::make_shared<HeldAnswer>(client, request, parts_.loop);
   ask(question, parts_.loop.now() + time,

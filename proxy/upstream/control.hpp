@@ -65,7 +65,8 @@ class Control {
            std::function<void(ControlAnswer)> done);
   /// Asks what a client wants to be asked, for `time` from now; nothing else of it is dispatched
   /// until it has its answer.
-  void ask_for(Client& client, const Request& request, ControlQuestion question, Duration time,
+  void ask_for(Client& client, const Request& request, const ControlQuestion& question,
+               Duration time,
                std::function<void(const ControlAnswer&, const std::shared_ptr<HeldAnswer>&)> done);
   /// Drops every question; nobody is called any more.
   void close();
