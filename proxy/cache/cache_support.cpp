@@ -116,8 +116,10 @@ void CacheSupport::refuse_old(UserId user) {
 }
 
 void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
-  states_[user].is_asking = false;
-  if (is_too_old()) {  // Which was not known yet.
+  State& state = states_[user];
+  state.is_asking = false;
+  state.asked_at = state.asking_since;  // Without an answer what was known last stands.
+  if (is_too_old()) {                   // Which was not known yet.
     refuse_old(user);
     return;
   }
@@ -134,9 +136,7 @@ void CacheSupport::on_answer(UserId user, const ControlAnswer& answer) {
     warn_of_eviction();
   }
   const ControlReply& publishes = answer.replies.back();
-  State& state = states_[user];
   state.may_publish = !publishes.is_integer || publishes.number != 0;
-  state.asked_at = state.asking_since;
   const auto refusal = std::find_if(answer.replies.begin() + 1, answer.replies.end() - 1,
                                     [](const ControlReply& reply) { return reply.is_error; });
   if (refusal == answer.replies.end() - 1) {

@@ -75,8 +75,9 @@ bool ClientSession::wants_input() const {
 void ClientSession::read_on() {
   if (closed_ || closing_ || reading_) return;
   if (!wants_input()) {
-    // With a connection of its own in use it must not leave unnoticed, whatever it has sent ahead.
-    if (own_handler() != nullptr && hang_up_timer_ == nullptr) watch_hang_up();
+    // Where it waits with a connection of its own it must not leave unnoticed, whatever it has sent
+    // ahead.
+    if (!outlives_input() && hang_up_timer_ == nullptr) watch_hang_up();
     return;
   }
   hang_up_timer_.reset();

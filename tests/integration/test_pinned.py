@@ -150,6 +150,19 @@ class Large(PinnedCase):
             client.socket.shutdown(socket.SHUT_WR)
             self.assertEqual(client.rest(), answers)
 
+    def test_of_a_client_that_has_ended_its_side_while_redis_is_slow(self):
+        client = self.client()
+        client("GET", "k")
+        self.redis.freeze()
+        try:
+            client.raw(encode("SET", "s", self.large) + encode("SET", "s", "x" * 200000)
+                       + encode("STRLEN", "s"))
+            client.socket.shutdown(socket.SHUT_WR)
+            time.sleep(0.4)  # It is looked at each 100 ms whether it is still there.
+        finally:
+            self.redis.thaw()
+        self.assertEqual(client.rest(), b"+OK\r\n+OK\r\n:200000\r\n")
+
     def test_what_is_behind_one_has_its_own_time(self):
         client = self.client()
         client("GET", "k")

@@ -36,7 +36,7 @@ Taken BusHandler::intercept(Client& client, Request& request) {
   return taken;
 }
 
-Taken BusHandler::perform(Client& client, Request& request, const BusMessage& message) {
+Taken BusHandler::perform(Client& client, const Request& request, const BusMessage& message) {
   // As CACHE.INVALIDATE: behind all that the client has asked before.
   if (client.unanswered() > 0) return Taken::later;
   Upstream& upstream = parts_.upstream;

@@ -32,7 +32,7 @@ class BusHandler final : public Handler {
 
  private:
   Taken intercept(Client& client, Request& request);
-  Taken perform(Client& client, Request& request, const BusMessage& message);
+  Taken perform(Client& client, const Request& request, const BusMessage& message);
 
   Parts parts_;
   const std::string channel_;
